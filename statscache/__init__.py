@@ -1,0 +1,1 @@
+"""Statistics of a fedmsg message bus, kept exactly and served over REST."""

@@ -1,0 +1,65 @@
+"""Everything that statscache raises on purpose; each message says what was wrong and the cure."""
+
+from __future__ import annotations
+
+
+class StatscacheError(Exception):
+    """The root: catching it catches every error that statscache raises on purpose."""
+
+
+class ConfigError(StatscacheError):
+    """A setting is unknown or has a value that cannot be used; nothing was started."""
+
+
+class RefusedError(StatscacheError):
+    """A message cannot be accepted: `reason` is a short, fixed phrase to count by."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.reason = reason
+
+
+class JournalError(StatscacheError):
+    """The journal cannot be used as it is."""
+
+
+class JournalInUseError(JournalError):
+    """Another daemon holds the journal; the message names it."""
+
+
+class JournalWriteError(JournalError):
+    """The journal could not be written just now (a full disk, say); nothing was stored."""
+
+
+class StoreError(StatscacheError):
+    """The database cannot be used as it is."""
+
+
+class SchemaError(StoreError):
+    """The tables are behind or ahead of this version; the message names the command."""
+
+
+class OwnerError(StoreError):
+    """The database belongs to another journal or another daemon; the message names it."""
+
+
+class MovedError(StoreError):
+    """The bookmark is not where it was read: somebody else counted; ask the store again."""
+
+
+class PluginError(StatscacheError):
+    """A plugin broke its contract, by its definition or while it ran."""
+
+
+class TransactionEndedError(PluginError):
+    """A plugin ended the transaction that its rows and its checkpoint share."""
+
+
+class QueryError(StatscacheError):
+    """An argument of a request is not usable; names the argument, its value, what is allowed."""
+
+    def __init__(self, argument: str, value: str, allowed: str) -> None:
+        super().__init__(f"{argument} was {value!r}; allowed: {allowed}")
+        self.argument = argument
+        self.value = value
+        self.allowed = allowed

@@ -1,0 +1,42 @@
+"""Outage or poison? Whether an error of the database means to wait, or is the plugin's own."""
+
+from __future__ import annotations
+
+from sqlalchemy.exc import DBAPIError
+
+OUTAGE_CLASSES = ("08", "40", "53", "57")
+"""SQLSTATE: connection, transaction rollback, resources, operator intervention."""
+
+LOCK_NOT_AVAILABLE = "55P03"
+QUERY_CANCELED = "57014"
+
+SQLITE_OUTAGES = frozenset({5, 6, 8, 10, 11, 13, 14, 26})
+"""BUSY, LOCKED, READONLY, IOERR, CORRUPT, FULL, CANTOPEN, NOTADB."""
+
+
+def is_outage(error: BaseException) -> bool:
+    """Whether the same work may succeed later: the database is away, locked, full or restarting.
+
+    Judged by SQLSTATE and `sqlite_errorcode`, because the classes of exceptions differ between
+    drivers: a missing table is an `OperationalError` on SQLite.
+    """
+    if not isinstance(error, DBAPIError):
+        return False
+    sqlite_code = getattr(error.orig, "sqlite_errorcode", None)
+    if sqlite_code is not None:
+        return sqlite_code & 0xFF in SQLITE_OUTAGES
+    state = sqlstate(error)
+    if state is None:
+        return error.connection_invalidated or type(error.orig).__name__ == "OperationalError"
+    return state.startswith(OUTAGE_CLASSES) or state == LOCK_NOT_AVAILABLE
+
+
+def is_canceled(error: BaseException) -> bool:
+    """Whether the server cut the statement off for taking too long (SQLSTATE 57014)."""
+    return isinstance(error, DBAPIError) and sqlstate(error) == QUERY_CANCELED
+
+
+def sqlstate(error: DBAPIError) -> str | None:
+    """The five characters that PostgreSQL gives, or None where the connection itself failed."""
+    state: str | None = getattr(error.orig, "pgcode", None)
+    return state

@@ -1,0 +1,330 @@
+"""The journal: everything the bus handed over, in order of arrival, on local disk, once per id.
+
+One SQLite file, guarded by a lock on a file beside it. Positions rise and are never used twice.
+An id is kept longer than the entry it names, so that a message is known again after it was
+counted and trimmed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+import sqlite3
+import threading
+import time as clock
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, NamedTuple
+from uuid import uuid4
+
+from .errors import JournalError, JournalInUseError, JournalWriteError
+from .message import Entry
+
+FORMAT = 1
+PRIVATE = 0o600
+PRIVATE_DIRECTORY = 0o700
+TRIM_STEP = 5_000
+LOCK_POLL = 0.2
+
+TABLES = """
+CREATE TABLE identity (uuid TEXT NOT NULL, format INTEGER NOT NULL);
+CREATE TABLE entry (
+    position INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL,
+    arrived REAL NOT NULL,
+    time REAL NOT NULL,
+    topic TEXT NOT NULL,
+    body NOT NULL,
+    addressee TEXT NOT NULL
+);
+CREATE TABLE seen (
+    id TEXT NOT NULL,
+    addressee TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    arrived REAL NOT NULL,
+    PRIMARY KEY (id, addressee)
+) WITHOUT ROWID;
+CREATE INDEX seen_arrived ON seen (arrived);
+CREATE INDEX seen_addressed ON seen (addressee) WHERE addressee != '';
+CREATE TABLE listening (start REAL PRIMARY KEY, stop REAL NOT NULL);
+"""
+
+
+class Kept(NamedTuple):
+    """An entry at its position, and where the same id stands for the other address (or None)."""
+
+    position: int
+    entry: Entry
+
+
+class Span(NamedTuple):
+    """A stretch of time, epoch seconds."""
+
+    start: float
+    stop: float
+
+
+class Journal:
+    """The open journal of one daemon. Any thread may use it; one writes at a time.
+
+    Args:
+        path: the file; made, readable by its owner only, where it does not exist.
+        wait: seconds to wait for another daemon that holds it.
+
+    Raises:
+        JournalInUseError: another daemon holds it.
+        JournalError: it cannot be opened, or is no journal of this version.
+    """
+
+    def __init__(self, path: Path, wait: float = 0) -> None:
+        self.path = path
+        self._local = threading.local()
+        self._connections: list[sqlite3.Connection] = []
+        self._writing = threading.RLock()
+        self._guard = _lock(path, wait)
+        try:
+            self.uuid = self._open()
+        except sqlite3.Error as error:
+            self.close()
+            raise JournalError(
+                f"the journal {path} cannot be opened: {error}; if it cannot be saved, move it "
+                "away and run `statscache journal adopt` with the new one"
+            ) from error
+        except BaseException:
+            self.close()
+            raise
+
+    # -- writing ---------------------------------------------------------------------------
+
+    def append(self, entries: Iterable[Entry]) -> int:
+        """Keep those of `entries` whose id is new to their addressee; how many that were.
+
+        All in one transaction, on disk when this returns.
+
+        Raises:
+            JournalWriteError: nothing was kept.
+        """
+        with self._transaction() as connection:
+            return sum(_keep(connection, entry) for entry in entries)
+
+    def heard(self, start: float, stop: float) -> None:
+        """Note that the daemon has listened from `start` until `stop` (epoch seconds)."""
+        with self._transaction() as connection:
+            connection.execute(
+                "INSERT INTO listening VALUES (?, ?) "
+                "ON CONFLICT (start) DO UPDATE SET stop = max(stop, excluded.stop)",
+                (start, stop),
+            )
+
+    def trim(self, position: int, forget_before: float) -> int:
+        """Drop entries up to `position`, and ids that arrived before `forget_before`.
+
+        Works in steps, so that appending never waits long. Returns the number of entries dropped.
+        """
+        dropped = self._delete_in_steps(
+            "DELETE FROM entry WHERE position IN "
+            "(SELECT position FROM entry WHERE position <= ? ORDER BY position LIMIT ?)",
+            position,
+        )
+        self._delete_in_steps(
+            "DELETE FROM seen WHERE (id, addressee) IN "
+            "(SELECT id, addressee FROM seen WHERE arrived < ? ORDER BY arrived LIMIT ?)",
+            forget_before,
+        )
+        return dropped
+
+    def continue_above(self, position: int) -> None:
+        """Let the next entry stand above `position`, so that no position is used twice."""
+        with self._transaction() as connection:
+            connection.execute("DELETE FROM sqlite_sequence WHERE name = 'entry'")
+            connection.execute(
+                "INSERT INTO sqlite_sequence VALUES ('entry', ?)", (max(position, self.end()),)
+            )
+
+    # -- reading ---------------------------------------------------------------------------
+
+    def slice(self, after: int, until: int, limit: int) -> list[Kept]:
+        """The first `limit` entries with `after` < position <= `until`, in order."""
+        rows = self._connection().execute(
+            "SELECT position, id, arrived, time, topic, body, addressee FROM entry "
+            "WHERE position > ? AND position <= ? ORDER BY position LIMIT ?",
+            (after, until, limit),
+        )
+        return [Kept(row[0], Entry(*row[1:])) for row in rows]
+
+    def end(self) -> int:
+        """The highest position ever used; 0 before the first."""
+        row = (
+            self._connection()
+            .execute("SELECT seq FROM sqlite_sequence WHERE name = 'entry'")
+            .fetchone()
+        )
+        return int(row[0]) if row else 0
+
+    def begin(self) -> int:
+        """The position below the oldest entry still here."""
+        row = self._connection().execute("SELECT min(position) FROM entry").fetchone()
+        return self.end() if row[0] is None else int(row[0]) - 1
+
+    def position_of(self, name: str, addressee: str) -> int | None:
+        """Where the id `name` came in for `addressee`, or None if that is not (or no longer) known."""
+        row = (
+            self._connection()
+            .execute("SELECT position FROM seen WHERE id = ? AND addressee = ?", (name, addressee))
+            .fetchone()
+        )
+        return int(row[0]) if row else None
+
+    def addressed(self) -> bool:
+        """Whether any id is known that was addressed to one plugin only."""
+        query = "SELECT EXISTS (SELECT 1 FROM seen WHERE addressee != '')"
+        return bool(self._connection().execute(query).fetchone()[0])
+
+    def newest(self) -> float | None:
+        """When the newest known id arrived (epoch seconds)."""
+        row = self._connection().execute("SELECT max(arrived) FROM seen").fetchone()
+        return None if row[0] is None else float(row[0])
+
+    def spans(self) -> list[Span]:
+        """When the daemon has listened, oldest first."""
+        rows = self._connection().execute("SELECT start, stop FROM listening ORDER BY start")
+        return [Span(*row) for row in rows]
+
+    def size(self) -> int:
+        """Bytes in use on disk, free pages left out."""
+        connection = self._connection()
+        pages, free, page = (
+            connection.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("page_count", "freelist_count", "page_size")
+        )
+        return int((pages - free) * page)
+
+    def close(self) -> None:
+        """Close the files and let go of the lock."""
+        with self._writing:
+            for connection in self._connections:
+                connection.close()
+            self._connections.clear()
+            self._local = threading.local()
+            self._guard.close()
+
+    # -- inside ----------------------------------------------------------------------------
+
+    def _open(self) -> str:
+        connection = self._connection()
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        connection.execute("PRAGMA journal_mode = WAL")
+        with self._transaction():
+            if not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+                _create(connection)
+            return _identity(connection, self.path)
+
+    def _connection(self) -> sqlite3.Connection:
+        """This thread's connection."""
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA busy_timeout = 10000")
+            self._local.connection = connection
+            self._connections.append(connection)
+        return connection
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        connection = self._connection()
+        with self._writing:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException as error:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                if isinstance(error, sqlite3.OperationalError):
+                    raise JournalWriteError(
+                        f"the journal {self.path} cannot be written: {error}; make room or mend "
+                        "its disk, it goes on by itself"
+                    ) from error
+                raise
+
+    def _delete_in_steps(self, statement: str, bound: float) -> int:
+        total = 0
+        while True:
+            with self._transaction() as connection:
+                count = connection.execute(statement, (bound, TRIM_STEP)).rowcount
+                connection.execute("PRAGMA incremental_vacuum").fetchall()
+            total += count
+            if count < TRIM_STEP:
+                return total
+
+
+def _keep(connection: sqlite3.Connection, entry: Entry) -> bool:
+    """Insert `entry` unless its id is known to its addressee; whether it was."""
+    position = connection.execute(
+        "INSERT INTO entry (id, arrived, time, topic, body, addressee) "
+        "SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE NOT EXISTS "
+        "(SELECT 1 FROM seen WHERE id = ?1 AND addressee = ?6)",
+        entry,
+    )
+    if not position.rowcount:
+        return False
+    connection.execute(
+        "INSERT INTO seen VALUES (?, ?, ?, ?)",
+        (entry.id, entry.addressee, position.lastrowid, entry.arrived),
+    )
+    return True
+
+
+def _create(connection: sqlite3.Connection) -> None:
+    for statement in filter(str.strip, TABLES.split(";")):
+        connection.execute(statement)
+    connection.execute("INSERT INTO identity VALUES (?, ?)", (str(uuid4()), FORMAT))
+
+
+def _identity(connection: sqlite3.Connection, path: Path) -> str:
+    uuid, version = connection.execute("SELECT uuid, format FROM identity").fetchone()
+    if version != FORMAT:
+        raise JournalError(
+            f"the journal {path} has format {version}, this version reads {FORMAT}: "
+            "run the version of statscache that wrote it"
+        )
+    return str(uuid)
+
+
+def _lock(path: Path, wait: float, now: Callable[[], float] = clock.monotonic) -> IO[str]:
+    """Hold `path`.lock, made with its folder if need be, private to its owner."""
+    try:
+        path.parent.mkdir(mode=PRIVATE_DIRECTORY, parents=True, exist_ok=True)
+        for name in (path, path.with_name(f"{path.name}.lock")):
+            os.close(os.open(name, os.O_CREAT | os.O_RDWR, PRIVATE))
+        guard = open(f"{path}.lock", "r+")  # noqa: SIM115 - held as long as the journal is
+    except OSError as error:
+        raise JournalError(
+            f"the journal {path} cannot be written: {error.strerror}; "
+            "set statscache.journal.path to a file that this user may write"
+        ) from error
+    until = now() + wait
+    while not _held(guard):
+        if now() >= until:
+            owner = guard.read().strip() or "another process"
+            guard.close()
+            raise JournalInUseError(
+                f"the journal {path} is held by {owner}; stop that daemon, or let this one wait "
+                "for it with statscache.journal.wait"
+            )
+        clock.sleep(LOCK_POLL)
+    guard.truncate(0)
+    guard.write(f"process {os.getpid()} on {socket.gethostname()}")
+    guard.flush()
+    return guard
+
+
+def _held(guard: IO[str]) -> bool:
+    try:
+        fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

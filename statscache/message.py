@@ -1,0 +1,144 @@
+"""A message of the bus, made ready for the journal: its id, its time, its text."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+import orjson
+
+from .errors import RefusedError
+from .text import key, one_line, storable
+
+Message = dict[str, Any]
+
+EVERYBODY = ""
+"""The addressee of an entry that is meant for every plugin."""
+
+EARLIEST = 946_684_800
+"""2000-01-01 UTC. No bus is older: an earlier stamp comes from a clock that was never set."""
+
+MAXIMUM_DEPTH = 200
+"""Levels of nesting; well below what any JSON decoder in any thread can follow."""
+
+_YEAR_PREFIX = re.compile(r"\d{4}-(?=.)")
+
+
+class Entry(NamedTuple):
+    """A message as the journal keeps it.
+
+    `arrived` and `time` are epoch seconds: when it came, and where it is counted. `body` is the
+    message as JSON; text instead of bytes where only Python's own decoder reads it back
+    (`decode` knows).
+    """
+
+    id: str
+    arrived: float
+    time: float
+    topic: str
+    body: bytes | str
+    addressee: str = EVERYBODY
+
+
+def entry(
+    message: Mapping[str, Any],
+    arrived: float,
+    *,
+    maximum_future: float,
+    maximum_bytes: int,
+    addressee: str = EVERYBODY,
+) -> Entry:
+    """`message`, as it came from the bus at `arrived` (epoch seconds), made ready to be kept.
+
+    A missing or unusable timestamp becomes the time of arrival, a missing id is derived.
+
+    Raises:
+        RefusedError: no JSON object, no topic, stamped more than `maximum_future` seconds after
+            its arrival, longer than `maximum_bytes`, or nested too deeply.
+    """
+    if not isinstance(message, Mapping):
+        raise RefusedError("not a JSON object", one_line(repr(message), 80))
+    topic = message.get("topic")
+    if not isinstance(topic, str) or not topic:
+        raise RefusedError("no topic", one_line(repr(topic), 80))
+    stamp = usable_time(message.get("timestamp"))
+    if stamp is not None and stamp > arrived + maximum_future:
+        raise RefusedError(
+            "stamped in the future", f"{stamp - arrived:.0f} s ahead, topic {one_line(topic, 80)}"
+        )
+    name = message_id(message, stamp)
+    time = arrived if stamp is None else stamp
+    body = encode({**message, "timestamp": time, "msg_id": message.get("msg_id") or name})
+    if len(body) > maximum_bytes:
+        raise RefusedError("too long", f"{len(body)} bytes, topic {one_line(topic, 80)}")
+    return Entry(name, arrived, time, storable(topic), body, addressee)
+
+
+def usable_time(stamp: object) -> float | None:
+    """`stamp` if it is a number of seconds since 1970 that a bus can have sent, else None."""
+    if isinstance(stamp, bool) or not isinstance(stamp, int | float):
+        return None
+    if not math.isfinite(stamp) or stamp < EARLIEST:
+        return None
+    return stamp
+
+
+def message_id(message: Mapping[str, Any], stamp: float | None) -> str:
+    """The id by which a message is known once: its own, without the year that bridges add.
+
+    Without one, an id is derived from topic, whole-second timestamp and canonical `msg`; without
+    a usable timestamp either, every arrival is a message of its own.
+
+    Raises:
+        RefusedError: nested too deeply to be compared.
+    """
+    given = message.get("msg_id")
+    if isinstance(given, str) and given:
+        return key(_YEAR_PREFIX.sub("", given, count=1))
+    if stamp is None:
+        return f"arrival-{uuid4()}"
+    parts = [message["topic"], int(stamp), message.get("msg")]
+    try:
+        canonical = json.dumps(parts, sort_keys=True, separators=(",", ":"))
+    except RecursionError:
+        raise RefusedError("nested too deeply") from None
+    return f"derived-{hashlib.sha256(canonical.encode()).hexdigest()[:32]}"
+
+
+def encode(message: Message) -> bytes | str:
+    """`message` as JSON: bytes, or text where it holds what orjson cannot keep.
+
+    Raises:
+        RefusedError: nested too deeply.
+    """
+    try:
+        return orjson.dumps(message)
+    except TypeError:
+        if _depth(message) > MAXIMUM_DEPTH:
+            raise RefusedError("nested too deeply", f"more than {MAXIMUM_DEPTH} levels") from None
+        return json.dumps(message, separators=(",", ":"))
+
+
+def decode(body: bytes | str) -> Message:
+    """The message that `encode` wrote; a new object every time."""
+    decoded: Message = orjson.loads(body) if isinstance(body, bytes) else json.loads(body)
+    return decoded
+
+
+def _depth(value: object) -> int:
+    """How many levels `value` is nested; stops counting just above the maximum."""
+    level, values = 0, [value]
+    while values and level <= MAXIMUM_DEPTH:
+        level += 1
+        values = [
+            child
+            for parent in values
+            if isinstance(parent, dict | list)
+            for child in (parent.values() if isinstance(parent, dict) else parent)
+        ]
+    return level

@@ -1,0 +1,61 @@
+"""What every model has: an id, a timestamp, and the ways to write its rows out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, ClassVar
+
+import sqlalchemy as sa
+from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
+
+from ..formats import csv, json
+from .columns import BigInt, Time
+
+TOUCHED = "touched"
+"""Under this name a session's `info` may hold a set, which collects what was changed."""
+
+Touched = tuple[float, tuple[tuple[str, Any], ...]]
+"""A row that changed: its timestamp in epoch seconds, and its key columns with their values."""
+
+
+class BaseModel(DeclarativeBase):
+    """The base of every model: `id`, and `timestamp`, a naive datetime in UTC, indexed.
+
+    `by` names the key columns: what tells the rows of one window apart.
+    """
+
+    __abstract__ = True
+    __allow_unmapped__ = True
+
+    by: ClassVar[tuple[str, ...]] = ()
+
+    @declared_attr
+    def id(cls) -> Mapped[int]:  # noqa: N805 - the declarative way
+        return mapped_column(BigInt, primary_key=True)
+
+    @declared_attr
+    def timestamp(cls) -> Mapped[datetime]:  # noqa: N805
+        return mapped_column(Time, nullable=False, index=True)
+
+    @classmethod
+    def columns(cls) -> list[str]:
+        """The names of what a row shows: `timestamp`, then the others sorted; no `id`."""
+        names = {attribute.key for attribute in sa.inspect(cls).column_attrs}
+        return ["timestamp", *sorted(names - {"id", "timestamp"})]
+
+    @classmethod
+    def to_json(cls, instances: Iterable[Any]) -> str:
+        """The instances as a JSON array of objects; `timestamp` in epoch seconds."""
+        columns = cls.columns()
+        return json.dumps(columns, _rows(columns, instances))
+
+    @classmethod
+    def to_csv(cls, instances: Iterable[Any]) -> str:
+        """The instances as CSV with a header; `timestamp` first, in epoch seconds."""
+        columns = cls.columns()
+        return csv.dumps(columns, _rows(columns, instances))
+
+
+def _rows(columns: list[str], instances: Iterable[Any]) -> Iterable[list[Any]]:
+    return ([getattr(instance, column) for column in columns] for instance in instances)

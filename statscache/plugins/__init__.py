@@ -1,0 +1,32 @@
+"""The only address that a plugin imports.
+
+A plugin is a class, registered in the entry-point group `statscache.plugin`, that turns the
+messages of the bus into the rows of a model. `Count` is the shortest way to one.
+"""
+
+from ..models import (
+    BaseModel,
+    CategorizedLogModel,
+    CategorizedModel,
+    ConstrainedCategorizedLogModel,
+    ScalarModel,
+)
+from ..schedule import Schedule, Window
+from .api import BasePlugin
+from .count import Count
+from .subjects import packages, topic_parts, users
+
+__all__ = [
+    "BaseModel",
+    "BasePlugin",
+    "CategorizedLogModel",
+    "CategorizedModel",
+    "ConstrainedCategorizedLogModel",
+    "Count",
+    "ScalarModel",
+    "Schedule",
+    "Window",
+    "packages",
+    "topic_parts",
+    "users",
+]

@@ -1,0 +1,72 @@
+"""How often something happens."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar
+
+from sqlalchemy.orm import Session
+
+from ..errors import PluginError
+from ..message import Message
+from ..models import BaseModel, CountModel, count_model
+from ..models.count import Row
+from ..schedule import Schedule
+from ..text import key
+from .api import BasePlugin
+
+Found = str | int | Sequence[str | int]
+"""What `count` yields: a key, or a tuple of them, or such a tuple with an amount at its end."""
+
+
+class Count(BasePlugin):
+    """Counts messages, or what is in them, for each window and key.
+
+    A subclass names its key columns in `by` and says in `count` what a message adds to. The rows
+    have a `timestamp`, a `volume` and the key columns; table and migration come by themselves.
+    """
+
+    by: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(
+        self,
+        schedule: Schedule | None,
+        config: Mapping[str, Any],
+        model: type[BaseModel] | None = None,
+    ) -> None:
+        super().__init__(schedule, config, model)
+        if schedule is None:
+            raise PluginError(f"{type(self).__name__} counts in windows: give it an interval")
+        self._start = schedule.start
+        self._amounts: Counter[Row] = Counter()
+        self.model: type[CountModel] = model or count_model(self.ident, tuple(self.by))
+
+    def count(self, message: Message) -> Iterable[Found]:
+        """What `message` adds one to: a text for one key column, a tuple of texts for several.
+
+        A tuple that ends in a whole number more adds that instead of one; `()` is the key of a
+        statistic without key columns. Nothing yielded is nothing counted.
+        """
+        yield ()
+
+    def process(self, message: Message) -> None:
+        start = self._start(message["timestamp"])
+        for found in self.count(message):
+            row, amount = self._row(start, found)
+            self._amounts[row] += amount
+
+    def update(self, session: Session) -> None:
+        amounts, self._amounts = self._amounts, Counter()
+        self.model.add(session, amounts)
+
+    def _row(self, start: int, found: Found) -> tuple[Row, int]:
+        parts = found if isinstance(found, tuple | list) else (found,)
+        amount = 1
+        if len(parts) == len(self.by) + 1 and isinstance(parts[-1], int):
+            *parts, amount = parts
+        if len(parts) != len(self.by):
+            raise PluginError(
+                f"{self.ident} counts by {', '.join(self.by) or 'nothing'}, but yielded {found!r}"
+            )
+        return (start, *map(key, parts)), amount

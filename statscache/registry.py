@@ -1,0 +1,162 @@
+"""The plugins that are installed, found through their entry points."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, NamedTuple
+
+from .config import Config
+from .errors import PluginError
+from .models import BaseModel
+from .plugins import BasePlugin
+from .schedule import DAY, Schedule
+from .text import one_line
+
+GROUP = "statscache.plugin"
+OURS = "statscache"
+IDENT = re.compile(r"[^\s/\x00-\x1f]{1,255}")
+ARGUMENTS = frozenset(
+    "order limit start stop before page rows_per_page callback fields format cursor time every tz "
+    "pivot fill open top _".split()
+)
+"""What requests call their own arguments; a column of that name could not be asked for."""
+
+log = logging.getLogger(__name__)
+
+
+class Statistic(NamedTuple):
+    """One plugin class that can run: its ident, and where it comes from."""
+
+    ident: str
+    plugin: type[BasePlugin]
+    schedule: Schedule | None
+    distribution: str
+
+    def build(self, config: Config) -> BasePlugin:
+        """A new instance."""
+        return self.plugin(self.schedule, config)
+
+
+class Skipped(NamedTuple):
+    """A plugin that was left out, and why."""
+
+    name: str
+    distribution: str
+    reason: str
+
+
+class Registry(NamedTuple):
+    """What is installed: the statistics that run, by ident, those that are off, those skipped."""
+
+    enabled: dict[str, Statistic]
+    disabled: dict[str, Statistic]
+    skipped: list[Skipped]
+
+    def instances(self, config: Config) -> dict[str, BasePlugin]:
+        """A new instance of each enabled statistic, by ident."""
+        return {ident: statistic.build(config) for ident, statistic in self.enabled.items()}
+
+
+def names() -> set[str]:
+    """The names of the entry points: settings that begin `statscache.NAME.` are a plugin's own."""
+    return {point.name for point in entry_points(group=GROUP)}
+
+
+def load(config: Config, points: Iterable[EntryPoint] | None = None) -> Registry:
+    """Find the plugins; one that cannot be used is skipped, named in the log, and harms nobody."""
+    registry = Registry({}, {}, [])
+    found = entry_points(group=GROUP) if points is None else points
+    for point in sorted(found, key=_ours_first):
+        distribution = _distribution(point)
+        for plugin in _classes(point, distribution, registry.skipped):
+            _register(registry, config, plugin, distribution)
+    for skipped in registry.skipped:
+        log.warning(
+            "the plugin %s of %s is skipped: %s", *(one_line(part, 500) for part in skipped)
+        )
+    return registry
+
+
+def _ours_first(point: EntryPoint) -> tuple[bool, str, str]:
+    return _distribution(point) != OURS, _distribution(point), point.name
+
+
+def _distribution(point: EntryPoint) -> str:
+    return point.dist.name if point.dist else "an unknown distribution"
+
+
+def _classes(
+    point: EntryPoint, distribution: str, skipped: list[Skipped]
+) -> Iterator[type[BasePlugin]]:
+    """The plugin classes behind an entry point, which points to one or to an iterable of them."""
+    try:
+        target = point.load()
+        # Read once: the iterable may be a generator.
+        found: list[Any] = [target] if isinstance(target, type) else list(target)
+    except BaseException as error:  # noqa: BLE001 - a module may raise anything, even SystemExit
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        reason = f"it cannot be imported ({type(error).__name__}: {error})"
+        skipped.append(Skipped(point.name, distribution, reason))
+        return
+    for plugin in found:
+        if isinstance(plugin, type) and issubclass(plugin, BasePlugin):
+            yield plugin
+        else:
+            reason = f"{plugin!r} is no subclass of BasePlugin"
+            skipped.append(Skipped(point.name, distribution, reason))
+
+
+def _register(
+    registry: Registry, config: Config, plugin: type[BasePlugin], distribution: str
+) -> None:
+    try:
+        statistic = _statistic(plugin, config, distribution)
+        _refuse_clash(registry, statistic)
+    except Exception as error:  # noqa: BLE001 - a constructor may raise anything
+        reason = str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
+        registry.skipped.append(Skipped(plugin.__name__, distribution, reason))
+        return
+    enabled = config.enables(statistic.ident)
+    (registry.enabled if enabled else registry.disabled)[statistic.ident] = statistic
+
+
+def _refuse_clash(registry: Registry, statistic: Statistic) -> None:
+    taken = registry.enabled.get(statistic.ident) or registry.disabled.get(statistic.ident)
+    if taken:
+        raise PluginError(
+            f"its ident {statistic.ident} is taken by {taken.distribution}; rename the plugin, or "
+            "uninstall one of the two"
+        )
+
+
+def _statistic(plugin: type[BasePlugin], config: Config, distribution: str) -> Statistic:
+    """Build an instance once and hold it to the contract."""
+    schedule = _schedule(plugin.interval)
+    instance = plugin(schedule, config)
+    if not instance.name or not IDENT.fullmatch(instance.ident):
+        raise PluginError(
+            f"its ident is {instance.ident!r}: a plugin needs a name without slashes, of at most "
+            "255 characters"
+        )
+    model = instance.model
+    if model is not None:
+        if not (isinstance(model, type) and issubclass(model, BaseModel)):
+            raise PluginError(f"its model {model!r} is no subclass of BaseModel")
+        bad = ARGUMENTS.intersection(model.columns())
+        if bad:
+            raise PluginError(f"a column may not be called like an argument: {', '.join(bad)}")
+    return Statistic(instance.ident, plugin, schedule, distribution)
+
+
+def _schedule(interval: timedelta | None) -> Schedule | None:
+    if interval is None:
+        return None
+    schedule = Schedule(interval)
+    if DAY % interval:
+        raise PluginError(f"its interval {schedule} does not divide a day")
+    return schedule

@@ -1,0 +1,39 @@
+"""Text that every database stores, indexes and sorts alike.
+
+SQLite and PostgreSQL refuse lone surrogates, PostgreSQL also NUL and over-long index keys.
+Keys are therefore escaped, and cut with a hash of the whole, so that equal keys stay equal and
+different ones stay different.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+KEY_LENGTH = 255
+DIGEST_LENGTH = 16
+
+
+def storable(text: str) -> str:
+    r"""`text` with what no database stores (NUL, lone surrogates) written as `\uXXXX`."""
+    if text.isascii() and "\0" not in text:
+        return text
+    escaped = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return escaped.replace("\0", "\\u0000")
+
+
+def key(value: object) -> str:
+    """`value` as the text of a key: storable and at most 255 characters.
+
+    A longer one is cut and ends in `~` and 16 hexadecimal digits of the SHA-256 of the whole.
+    """
+    text = storable(value if isinstance(value, str) else str(value))
+    if len(text) <= KEY_LENGTH:
+        return text
+    digest = hashlib.sha256(text.encode()).hexdigest()[:DIGEST_LENGTH]
+    return f"{text[: KEY_LENGTH - DIGEST_LENGTH - 1]}~{digest}"
+
+
+def one_line(text: str, length: int = 200) -> str:
+    """`text` for a log line: no control characters that could forge another line, and short."""
+    printable = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[: length + 1])
+    return printable if len(printable) <= length else printable[: length - 1] + "…"
