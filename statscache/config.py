@@ -77,7 +77,7 @@ def _uri(value: Any) -> str:
         url = make_url(value)
     except ArgumentError:
         raise ValueError(allowed) from None
-    if url.get_backend_name() not in ("sqlite", "postgresql"):
+    if url.drivername not in ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg2"):
         raise ValueError(allowed)
     if url.get_backend_name() == "sqlite" and not (url.database or "").strip(":"):
         raise ValueError(f"{allowed} (a file: two processes share it)")
@@ -268,14 +268,18 @@ class Config(Mapping[str, Any]):
     def __len__(self) -> int:
         return len(self._values)
 
-    def enables(self, ident: str) -> bool:
-        """Whether the statistic `ident` runs."""
-        if _matches(ident, self["statscache.plugins.disabled"]):
+    def enables(self, ident: str, distribution: str = "") -> bool:
+        """Whether the statistic `ident` of `distribution` runs.
+
+        A pattern is matched against the ident, and against `DISTRIBUTION:IDENT`.
+        """
+        names = (ident, f"{distribution}:{ident}")
+        if _matches(names, self["statscache.plugins.disabled"]):
             return False
         named = [pattern for pattern in self["statscache.plugins.enabled"] if pattern != "*"]
-        if _matches(ident, named):
+        if _matches(names, named):
             return True
-        return "*" in self["statscache.plugins.enabled"] and not _matches(ident, DISABLED)
+        return "*" in self["statscache.plugins.enabled"] and not _matches(names, DISABLED)
 
     def retention(self, ident: str, default: float | None = None) -> float | None:
         """Seconds that rows of `ident` are kept, or None for ever.
@@ -340,5 +344,5 @@ def _state_directory() -> Path:
         ) from None
 
 
-def _matches(ident: str, patterns: Collection[str]) -> bool:
-    return any(fnmatchcase(ident, pattern) for pattern in patterns)
+def _matches(names: Collection[str], patterns: Collection[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for name in names for pattern in patterns)

@@ -8,6 +8,7 @@ counted and trimmed.
 from __future__ import annotations
 
 import fcntl
+import math
 import os
 import socket
 import sqlite3
@@ -49,11 +50,17 @@ CREATE TABLE seen (
 CREATE INDEX seen_arrived ON seen (arrived);
 CREATE INDEX seen_addressed ON seen (addressee) WHERE addressee != '';
 CREATE TABLE listening (start REAL PRIMARY KEY, stop REAL NOT NULL);
+CREATE TABLE refused (
+    reason TEXT PRIMARY KEY,
+    number INTEGER NOT NULL,
+    last REAL NOT NULL,
+    example TEXT NOT NULL
+);
 """
 
 
 class Kept(NamedTuple):
-    """An entry at its position, and where the same id stands for the other address (or None)."""
+    """An entry at its position."""
 
     position: int
     entry: Entry
@@ -64,6 +71,26 @@ class Span(NamedTuple):
 
     start: float
     stop: float
+
+
+class Refusals(NamedTuple):
+    """How many messages were refused for one reason, when the last one came, and an example."""
+
+    reason: str
+    number: int
+    last: float
+    example: str
+
+
+HEARD = """
+INSERT INTO listening VALUES (?, ?)
+ON CONFLICT (start) DO UPDATE SET stop = max(stop, excluded.stop)
+"""
+
+REFUSED = """
+INSERT INTO refused VALUES (?, ?, ?, ?) ON CONFLICT (reason) DO UPDATE
+SET number = number + excluded.number, last = excluded.last, example = excluded.example
+"""
 
 
 class Journal:
@@ -98,25 +125,25 @@ class Journal:
 
     # -- writing ---------------------------------------------------------------------------
 
-    def append(self, entries: Iterable[Entry]) -> int:
+    def append(
+        self,
+        entries: Iterable[Entry],
+        heard: Span | None = None,
+        refused: Iterable[Refusals] = (),
+    ) -> int:
         """Keep those of `entries` whose id is new to their addressee; how many that were.
 
-        All in one transaction, on disk when this returns.
+        With it goes the note that the daemon has listened all through the span `heard`, and what
+        was refused since the last time. All in one transaction, on disk when this returns.
 
         Raises:
             JournalWriteError: nothing was kept.
         """
         with self._transaction() as connection:
+            if heard:
+                connection.execute(HEARD, heard)
+            connection.executemany(REFUSED, refused)
             return sum(_keep(connection, entry) for entry in entries)
-
-    def heard(self, start: float, stop: float) -> None:
-        """Note that the daemon has listened from `start` until `stop` (epoch seconds)."""
-        with self._transaction() as connection:
-            connection.execute(
-                "INSERT INTO listening VALUES (?, ?) "
-                "ON CONFLICT (start) DO UPDATE SET stop = max(stop, excluded.stop)",
-                (start, stop),
-            )
 
     def trim(self, position: int, forget_before: float) -> int:
         """Drop entries up to `position`, and ids that arrived before `forget_before`.
@@ -145,14 +172,25 @@ class Journal:
 
     # -- reading ---------------------------------------------------------------------------
 
-    def slice(self, after: int, until: int, limit: int) -> list[Kept]:
-        """The first `limit` entries with `after` < position <= `until`, in order."""
+    def slice(
+        self, after: int, until: int, limit: int, maximum_bytes: float = math.inf
+    ) -> list[Kept]:
+        """The first entries with `after` < position <= `until`, in order.
+
+        At most `limit`, and no more after their bodies have come to `maximum_bytes`.
+        """
         rows = self._connection().execute(
             "SELECT position, id, arrived, time, topic, body, addressee FROM entry "
             "WHERE position > ? AND position <= ? ORDER BY position LIMIT ?",
             (after, until, limit),
         )
-        return [Kept(row[0], Entry(*row[1:])) for row in rows]
+        kept, size = [], 0
+        for position, *parts in rows:
+            kept.append(Kept(position, Entry(*parts)))
+            size += len(kept[-1].entry.body)
+            if size >= maximum_bytes:
+                break
+        return kept
 
     def end(self) -> int:
         """The highest position ever used; 0 before the first."""
@@ -169,7 +207,7 @@ class Journal:
         return self.end() if row[0] is None else int(row[0]) - 1
 
     def position_of(self, name: str, addressee: str) -> int | None:
-        """Where the id `name` came in for `addressee`, or None if that is not (or no longer) known."""
+        """Where the id `name` came in for `addressee`; None if it is not, or no longer, known."""
         row = (
             self._connection()
             .execute("SELECT position FROM seen WHERE id = ? AND addressee = ?", (name, addressee))
@@ -191,6 +229,11 @@ class Journal:
         """When the daemon has listened, oldest first."""
         rows = self._connection().execute("SELECT start, stop FROM listening ORDER BY start")
         return [Span(*row) for row in rows]
+
+    def refused(self) -> list[Refusals]:
+        """What was refused, by reason."""
+        rows = self._connection().execute("SELECT reason, number, last, example FROM refused")
+        return [Refusals(*row) for row in rows]
 
     def size(self) -> int:
         """Bytes in use on disk, free pages left out."""

@@ -20,8 +20,11 @@ GROUP = "statscache.plugin"
 OURS = "statscache"
 IDENT = re.compile(r"[^\s/\x00-\x1f]{1,255}")
 ARGUMENTS = frozenset(
-    "order limit start stop before page rows_per_page callback fields format cursor time every tz "
-    "pivot fill open top _".split()
+    (
+        *("order", "limit", "start", "stop", "before", "page", "rows_per_page", "cursor"),
+        *("callback", "format", "fields", "time", "every", "tz", "pivot", "fill", "open", "top"),
+        "_",
+    )
 )
 """What requests call their own arguments; a column of that name could not be asked for."""
 
@@ -97,7 +100,7 @@ def _classes(
         target = point.load()
         # Read once: the iterable may be a generator.
         found: list[Any] = [target] if isinstance(target, type) else list(target)
-    except BaseException as error:  # noqa: BLE001 - a module may raise anything, even SystemExit
+    except BaseException as error:
         if isinstance(error, KeyboardInterrupt):
             raise
         reason = f"it cannot be imported ({type(error).__name__}: {error})"
@@ -116,21 +119,24 @@ def _register(
 ) -> None:
     try:
         statistic = _statistic(plugin, config, distribution)
-        _refuse_clash(registry, statistic)
-    except Exception as error:  # noqa: BLE001 - a constructor may raise anything
-        reason = str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
+        enabled = config.enables(statistic.ident, distribution)
+        if enabled:
+            _refuse_clash(registry, statistic)
+    except Exception as error:
+        reason = (
+            str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
+        )
         registry.skipped.append(Skipped(plugin.__name__, distribution, reason))
         return
-    enabled = config.enables(statistic.ident)
     (registry.enabled if enabled else registry.disabled)[statistic.ident] = statistic
 
 
 def _refuse_clash(registry: Registry, statistic: Statistic) -> None:
-    taken = registry.enabled.get(statistic.ident) or registry.disabled.get(statistic.ident)
+    taken = registry.enabled.get(statistic.ident)
     if taken:
         raise PluginError(
-            f"its ident {statistic.ident} is taken by {taken.distribution}; rename the plugin, or "
-            "uninstall one of the two"
+            f"its ident {statistic.ident} is taken by {taken.distribution}; to run this one, put "
+            f"'{taken.distribution}:{statistic.ident}' into statscache.plugins.disabled"
         )
 
 

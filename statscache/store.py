@@ -45,6 +45,9 @@ class Store:
     def __init__(self, uri: str, connections: int = 5) -> None:
         self.url = make_url(uri)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        if self.url.drivername == "postgresql":
+            # What SQLAlchemy takes this to mean differs between its versions.
+            self.url = self.url.set(drivername="postgresql+psycopg2")
         if self.is_sqlite:
             _make_private(Path(self.url.database or ""))
         self.engine = _open(self.url, self.is_sqlite, connections)

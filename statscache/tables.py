@@ -78,7 +78,7 @@ refused = sa.Table(
     metadata,
     sa.Column("journal", sa.String(36), primary_key=True),
     sa.Column("reason", Key, primary_key=True),
-    sa.Column("count", sa.BigInteger, nullable=False),
+    sa.Column("number", sa.BigInteger, nullable=False),
     sa.Column("last", sa.Double, nullable=False),
     sa.Column("example", sa.Text, nullable=False),
 )
@@ -90,7 +90,7 @@ change = sa.Table(
     sa.Column("ident", Key, nullable=False),
     sa.Column("revision", sa.BigInteger, nullable=False),
     sa.Column("timestamp", sa.Double, nullable=True, comment="of the row; null: read all again"),
-    sa.Column("key", sa.Text, nullable=True, comment="JSON array of the key columns"),
+    sa.Column("key", sa.Text, nullable=True, comment="JSON object of the key columns"),
     sa.Column("at", sa.Double, nullable=False),
     sa.Index("statscache_change_revision", "ident", "revision"),
 )

@@ -57,6 +57,7 @@ class Transaction:
         self._lock = lock
         self._stack = ExitStack()
         self._connection: Connection | None = None
+        self._locked = False
         self._finishing = False
 
     def connection(self) -> Connection:
@@ -66,7 +67,13 @@ class Transaction:
             connection.begin()
             self._connection = connection
             self._lock(connection)
+            self._locked = True
         return self._connection
+
+    @property
+    def touched(self) -> set[Touched]:
+        """The rows that were changed through the session, as far as it can tell."""
+        return self.session.touched
 
     def commit(self) -> None:
         """Write everything down.
@@ -103,7 +110,7 @@ class Transaction:
             )
 
     def executing(self, connection: Connection, statement: str) -> None:
-        if self._connection is None or self._finishing:
+        if not self._locked or self._finishing:
             return
         if _ENDS.match(statement):
             raise TransactionEndedError(

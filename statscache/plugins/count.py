@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from ..errors import PluginError
 from ..message import Message
-from ..models import BaseModel, CountModel, count_model
+from ..models import BaseModel, count_model
 from ..models.count import Row
 from ..schedule import Schedule
 from ..text import key
@@ -40,7 +40,8 @@ class Count(BasePlugin):
             raise PluginError(f"{type(self).__name__} counts in windows: give it an interval")
         self._start = schedule.start
         self._amounts: Counter[Row] = Counter()
-        self.model: type[CountModel] = model or count_model(self.ident, tuple(self.by))
+        if model is None:
+            self.model = count_model(self.ident, tuple(self.by))
 
     def count(self, message: Message) -> Iterable[Found]:
         """What `message` adds one to: a text for one key column, a tuple of texts for several.

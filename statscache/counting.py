@@ -1,0 +1,223 @@
+"""One plugin's way through the journal: bucket after bucket, each counted exactly once."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+
+from sqlalchemy.engine import Connection
+
+from . import changes, checkpoints, deadletters, retention
+from .buckets import Bucket, Slices, bucket
+from .checkpoints import Checkpoint, Step
+from .config import Config
+from .errors import MovedError, OwnerError, PluginError
+from .faults import is_canceled, is_outage
+from .journal import Journal
+from .plugins import BasePlugin
+from .registry import Statistic
+from .store import Store
+from .text import one_line
+from .transaction import Transaction
+
+CANCELED_AT_MOST = 3
+"""So many times in a row a statement may be cut off, while others commit, before it is poison."""
+
+log = logging.getLogger(__name__)
+
+
+class PluginCounter:
+    """Counts for one statistic; used by one thread at a time.
+
+    Args:
+        slices: shared with the counters of the other statistics.
+        token: of the daemon that owns the database.
+        all_commits: how many transactions all counters have committed.
+    """
+
+    def __init__(
+        self,
+        statistic: Statistic,
+        config: Config,
+        store: Store,
+        journal: Journal,
+        slices: Slices,
+        token: str,
+        all_commits: Callable[[], int],
+    ) -> None:
+        self.statistic = statistic
+        self.commits = 0
+        self._config = config
+        self._store = store
+        self._journal = journal
+        self._slices = slices
+        self._token = token
+        self._all_commits = all_commits
+        self._plugin: BasePlugin | None = None
+        self._dead_in_a_row = 0
+        self._canceled_in_a_row = 0
+        self._commits_then = 0
+
+    @property
+    def ident(self) -> str:
+        return self.statistic.ident
+
+    def run(self, until: int, now: float, stopping: Callable[[], bool]) -> None:
+        """Count everything up to the position `until`, which had arrived at `now`.
+
+        Raises:
+            OwnerError: another daemon counts now.
+            sqlalchemy.exc.DBAPIError: the database is away; the same bucket is due again.
+        """
+        plugin_rows = self.plugin().model
+        retention.expire(self._store, self.statistic, plugin_rows, self._config, now)
+        while not stopping():
+            checkpoint = self._checkpoint()
+            if checkpoint.suspended or checkpoint.position >= until:
+                return
+            part = self._slices.read(checkpoint.position, until)
+            due = bucket(self.statistic, checkpoint, part, self._journal)
+            with suppress(MovedError):
+                self._count(due, now if due.end == until else due.arrived, now)
+
+    def plugin(self) -> BasePlugin:
+        """The plugin's instance, built, initialized and launched if there is none."""
+        if self._plugin is None:
+            plugin = self.statistic.build(self._config)
+            with Transaction(self._store, self._lock) as transaction:
+                plugin.initialize(transaction.session)
+                plugin.launch(transaction.session)
+                if transaction.session.used:
+                    transaction.commit()
+            self._plugin = plugin
+        return self._plugin
+
+    def stop(self) -> None:
+        """Stop the plugin's instance and throw it away."""
+        plugin, self._plugin = self._plugin, None
+        if plugin is not None:
+            try:
+                plugin.stop()
+            except BaseException as error:
+                log.warning("stopping %s failed: %s", self.ident, _sentence(error))
+
+    def _count(self, due: Bucket, complete_until: float, now: float) -> None:
+        """Count `due`; where that fails, cut it in two until the poison is found."""
+        checkpoint = self._checkpoint()
+        if checkpoint.suspended:
+            return
+        try:
+            self._commit(checkpoint, due, complete_until, now)
+        except (MovedError, OwnerError):
+            self.stop()
+            raise
+        except BaseException as error:
+            self.stop()
+            if self._must_wait(error):
+                raise
+            self._digest(checkpoint, due, complete_until, now, error)
+        else:
+            self.commits += 1
+            self._canceled_in_a_row = 0
+            if due.messages:
+                self._dead_in_a_row = 0
+
+    def _digest(
+        self,
+        checkpoint: Checkpoint,
+        due: Bucket,
+        complete_until: float,
+        now: float,
+        error: BaseException,
+    ) -> None:
+        """Isolate the message that the plugin cannot digest."""
+        if not due.messages:
+            raise PluginError(f"{self.ident} fails without a message") from error
+        if len(due.messages) == 1:
+            self._set_aside(checkpoint, due, complete_until, now, error)
+            return
+        first, second = due.halves()
+        self._count(first, first.arrived, now)
+        self._count(second, complete_until, now)
+
+    def _commit(
+        self, checkpoint: Checkpoint, due: Bucket, complete_until: float, now: float
+    ) -> None:
+        """The plugin's rows and its checkpoint, in one transaction."""
+        step = Step(due.end, complete_until, len(due.messages), due.expired)
+
+        def move(connection: Connection) -> None:
+            checkpoints.advance(connection, checkpoint, step, self._token)
+
+        plugin = self.plugin() if due.messages else None
+        with Transaction(self._store, move) as transaction:
+            session = transaction.session
+            if plugin:
+                plugin.handle(session, due.messages)
+                session.flush()
+            if session.used:
+                connection = transaction.connection()
+                changes.note(
+                    connection, self.ident, checkpoint.revision + 1, transaction.touched, now
+                )
+            transaction.commit()
+
+    def _set_aside(
+        self,
+        checkpoint: Checkpoint,
+        due: Bucket,
+        complete_until: float,
+        now: float,
+        error: BaseException,
+    ) -> None:
+        """Move the bookmark past one message, and keep it as a dead letter."""
+        step = Step(due.end, complete_until, 0, due.expired)
+        entry = due.kept[0].entry
+        with self._store.writing() as connection:
+            checkpoints.advance(connection, checkpoint, step, self._token)
+            text = "".join(traceback.format_exception(error))
+            deadletters.add(connection, self.ident, entry, _sentence(error), text, now)
+            self._dead_in_a_row += 1
+            too_many = self._dead_in_a_row >= self._config["statscache.engine.suspend_after"]
+            if too_many:
+                checkpoints.suspend(connection, self.ident, f"{_sentence(error)}")
+        log.error(
+            "%s cannot digest message %s (topic %s), set aside as a dead letter: %s",
+            self.ident,
+            one_line(entry.id),
+            one_line(entry.topic),
+            _sentence(error),
+        )
+        if too_many:
+            log.critical(
+                "%s is suspended after %d dead letters in a row, its bookmark is kept; mend it, "
+                "then run `statscache plugins resume %s`",
+                self.ident,
+                self._dead_in_a_row,
+                self.ident,
+            )
+
+    def _must_wait(self, error: BaseException) -> bool:
+        """Whether the database is at fault, and the same bucket is due again."""
+        if not is_outage(error):
+            return False
+        if not is_canceled(error):
+            return True
+        if not self._canceled_in_a_row:
+            self._commits_then = self._all_commits()
+        self._canceled_in_a_row += 1
+        others_commit = self._all_commits() > self._commits_then
+        return self._canceled_in_a_row <= CANCELED_AT_MOST or not others_commit
+
+    def _checkpoint(self) -> Checkpoint:
+        with self._store.reading() as connection:
+            return checkpoints.read_one(connection, self.ident)
+
+    def _lock(self, connection: Connection) -> None:
+        checkpoints.lock(connection, self.ident)
+
+
+def _sentence(error: BaseException) -> str:
+    return one_line(f"{type(error).__name__}: {error}", 500)

@@ -1,0 +1,277 @@
+"""The engine: what comes in goes into the journal, and each turn lets the plugins count it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time as clock
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from . import checkpoints, ownership, retention, schema, spans, upkeep
+from .buckets import Slices
+from .checkpoints import Checkpoint
+from .config import Config
+from .counting import PluginCounter
+from .errors import OwnerError, RefusedError, StatscacheError
+from .faults import is_outage
+from .intake import Intake
+from .journal import Journal
+from .message import EARLIEST
+from .outage import Outage
+from .registry import Registry, Statistic
+from .store import Store
+from .text import one_line
+from .workers import Pool
+
+PERIODS = (60, 5, 1)
+"""Seconds between the turns of each producer, the slowest first."""
+
+WITHOUT_INTERVAL = 5
+SLICE_BYTES = 16 << 20
+STOP_SECONDS = 5.0
+UPKEEP = "upkeep of the journal and the store"
+
+log = logging.getLogger(__name__)
+
+
+def period(statistic: Statistic) -> int:
+    """The producer that a statistic rides: the slowest whose period divides its interval."""
+    if statistic.schedule is None:
+        return WITHOUT_INTERVAL
+    return next(seconds for seconds in PERIODS if statistic.schedule.length % seconds == 0)
+
+
+class Engine:
+    """Counts for all enabled plugins. Any thread may call it; times are epoch seconds.
+
+    Args:
+        journal: held by this engine alone.
+    """
+
+    def __init__(self, config: Config, registry: Registry, store: Store, journal: Journal) -> None:
+        self.config = config
+        self.registry = registry
+        self.store = store
+        self.journal = journal
+        self.intake = Intake(journal, config)
+        self._joined = journal.end()
+        self._pool = Pool(config["statscache.engine.workers"])
+        self._slices = Slices(journal, config["statscache.engine.batch"], SLICE_BYTES)
+        self._counters: dict[str, PluginCounter] = {}
+        self._token = ""
+        self._outage = Outage(str(store))
+        self._preparing = threading.Lock()
+        self._stopping = threading.Event()
+        self._complaints: dict[str, str] = {}
+
+    def start(self, now: float) -> None:
+        """Take the database over and begin to listen.
+
+        A database that cannot be reached is waited for; meanwhile the journal takes everything.
+
+        Raises:
+            StatscacheError: the database cannot be used as it is; the message says the cure.
+        """
+        try:
+            self._prepare(now)
+        except SQLAlchemyError as error:
+            if not is_outage(error):
+                raise
+            self._outage.begin(error, now)
+        self.intake.listen(now)
+
+    def accept(self, message: Mapping[str, Any], now: float, more: bool = False) -> bool:
+        """Take in one message that arrived at `now`; see `Intake.accept`."""
+        return self.intake.accept(message, now, more)
+
+    def refuse(self, error: RefusedError, now: float) -> None:
+        """Count a message that cannot even be handed over."""
+        self.intake.refuse(error, now)
+
+    def flush(self, now: float) -> None:
+        """Commit to the journal what waits."""
+        self.intake.flush(now)
+
+    def turn(self, seconds: int, now: float) -> None:
+        """Let the plugins that ride this producer count what has arrived until `now`.
+
+        Returns at once; the counting goes on in other threads. Lets no exception out.
+        """
+        self.flush(now)
+        try:
+            if self._ready(now):
+                self._turn(seconds, now)
+                self._outage.end(now)
+        except BaseException as error:
+            self._note(error, "the turn", now)
+
+    def drain(self, now: float, timeout: float = 60) -> bool:
+        """Let every plugin count everything now; whether that was done within `timeout` seconds."""
+        for seconds in PERIODS:
+            self.turn(seconds, now)
+        return self._pool.wait(timeout)
+
+    def stop(self, now: float) -> None:
+        """Commit what waits, let what is being counted be finished, and let go of everything."""
+        if self._stopping.is_set():
+            return
+        self._stopping.set()
+        self.flush(now)
+        idle = self._pool.stop(STOP_SECONDS)
+        if idle:
+            for counter in self._counters.values():
+                counter.stop()
+            self._release()
+        self.journal.close()
+        self.store.close()
+
+    # -- preparing -------------------------------------------------------------------------
+
+    def _ready(self, now: float) -> bool:
+        if self._stopping.is_set():
+            return False
+        with self._preparing:
+            if not self._token:
+                self._prepare(now)
+        return True
+
+    def _prepare(self, now: float) -> None:
+        """Check the database, own it, and open a checkpoint for each plugin that has none."""
+        schema.prepare(self.store)
+        statistics = self.registry.enabled.values()
+        with self.store.writing() as connection:
+            models = (one.build(self.config).model for one in statistics)
+            schema.create_missing(connection, [model for model in models if model is not None])
+        token = ownership.claim(self.store, self.journal, now)
+        self._open_checkpoints(now)
+        upkeep.tell(self.store, self.journal, now)
+        self._counters = {
+            statistic.ident: PluginCounter(
+                statistic, self.config, self.store, self.journal, self._slices, token, self._commits
+            )
+            for statistic in statistics
+        }
+        self._token = token
+        log.info("%d statistics are kept in %s", len(self._counters), self.store)
+
+    def _open_checkpoints(self, now: float) -> None:
+        """A new plugin joins where the journal ended when the daemon started."""
+        with self.store.writing() as connection:
+            known = checkpoints.read(connection)
+            position = self._joined if known else self.journal.begin()
+            for ident, statistic in self.registry.enabled.items():
+                if ident not in known:
+                    checkpoint = self._first_checkpoint(statistic, position, now)
+                    checkpoints.create(connection, checkpoint)
+                    since = max(self._history_begins(statistic, now), checkpoint.horizon)
+                    spans.owe(connection, ident, since, now, spans.BEFORE_THE_PLUGIN, now)
+
+    def _first_checkpoint(self, statistic: Statistic, position: int, now: float) -> Checkpoint:
+        return Checkpoint(
+            ident=statistic.ident,
+            journal=self.journal.uuid,
+            position=position,
+            origin=position,
+            revision=0,
+            version=str(statistic.plugin.version),
+            complete_until=now,
+            horizon=retention.horizon(statistic, self.config, now),
+            counted=0,
+            expired=0,
+            suspended=None,
+            created=now,
+        )
+
+    def _history_begins(self, statistic: Statistic, now: float) -> float:
+        since = float(self.config["statscache.consumer.epoch"] or EARLIEST)
+        delta = statistic.plugin.backlog_delta
+        return since if delta is None else max(since, now - delta.total_seconds())
+
+    def _release(self) -> None:
+        try:
+            if self._token:
+                upkeep.tell(self.store, self.journal, clock.time())
+                ownership.release(self.store, self._token)
+        except SQLAlchemyError as error:
+            log.warning("the database was not told of the end: %s", _sentence(error))
+
+    # -- counting --------------------------------------------------------------------------
+
+    def _turn(self, seconds: int, now: float) -> None:
+        until = self.journal.end()
+        busy = self._pool.busy()
+        with self.store.reading() as connection:
+            known = checkpoints.read(connection)
+        resting = []
+        for ident, counter in self._counters.items():
+            checkpoint = known[ident]
+            rides = period(counter.statistic) == seconds
+            if self._is_due(counter, checkpoint, until, rides, now):
+                self._submit(counter, until, now)
+            elif rides and ident not in busy and not checkpoint.suspended:
+                resting.append(ident)
+        self._rest(resting, until, now)
+        if seconds == PERIODS[0]:
+            self._pool.submit(UPKEEP, lambda: self._keep_up(now))
+
+    def _is_due(
+        self, counter: PluginCounter, checkpoint: Checkpoint, until: int, rides: bool, now: float
+    ) -> bool:
+        if checkpoint.suspended:
+            return False
+        if rides and checkpoint.position < until:
+            return True
+        return retention.horizon(counter.statistic, self.config, now) > checkpoint.horizon
+
+    def _rest(self, idents: list[str], until: int, now: float) -> None:
+        with self.store.writing() as connection:
+            ownership.beat(connection, self._token, now)
+            if idents:
+                checkpoints.rest(connection, idents, until, now)
+
+    def _submit(self, counter: PluginCounter, until: int, now: float) -> None:
+        def job() -> None:
+            try:
+                counter.run(until, now, self._stopping.is_set)
+            except BaseException as error:
+                self._note(error, counter.ident, now)
+            else:
+                self._complaints.pop(counter.ident, None)
+
+        self._pool.submit(counter.ident, job)
+
+    def _keep_up(self, now: float) -> None:
+        try:
+            upkeep.tell(self.store, self.journal, now)
+            upkeep.prune(self.store, self.config)
+            idents = self._counters.keys()
+            upkeep.trim(self.store, self.journal, self.config, idents, self._token, now)
+            self._slices.forget()
+        except BaseException as error:
+            self._note(error, UPKEEP, now)
+
+    def _commits(self) -> int:
+        return sum(counter.commits for counter in self._counters.values())
+
+    def _note(self, error: BaseException, what: str, now: float) -> None:
+        """Tell the log of a failure, once and not every second."""
+        if is_outage(error):
+            self._outage.begin(error, now)
+            return
+        sentence = _sentence(error)
+        if self._complaints.get(what) == sentence:
+            return
+        self._complaints[what] = sentence
+        if isinstance(error, OwnerError):
+            log.critical("%s", sentence)
+        elif isinstance(error, StatscacheError):
+            log.error("%s: %s", what, sentence)
+        else:
+            log.error("%s failed: %s; it is tried again", what, sentence, exc_info=error)
+
+
+def _sentence(error: BaseException) -> str:
+    return one_line(f"{type(error).__name__}: {error}", 1000)

@@ -1,0 +1,83 @@
+"""A small pool of threads that runs one job at a time for each key."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+Job = Callable[[], None]
+
+SLOW_AFTER = 5.0
+"""Seconds after which a running job is helped out: another thread serves the others."""
+
+
+class Pool:
+    """Threads that end with the process, however long a job sleeps.
+
+    Args:
+        size: how many threads run jobs; a job that is slow does not count.
+        clock: seconds from any start, rising.
+    """
+
+    def __init__(self, size: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._size = size
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._queue: deque[tuple[str, Job]] = deque()
+        self._started: dict[str, float] = {}
+        self._threads = 0
+        self._stopped = False
+
+    def submit(self, key: str, job: Job) -> bool:
+        """Run `job` soon, unless one for `key` is waiting or running; whether it was taken."""
+        with self._changed:
+            if self._stopped or key in self._started or any(key == k for k, _ in self._queue):
+                return False
+            self._queue.append((key, job))
+            self._grow()
+            self._changed.notify_all()
+            return True
+
+    def busy(self) -> set[str]:
+        """The keys whose job waits or runs."""
+        with self._changed:
+            return {*self._started, *(key for key, _ in self._queue)}
+
+    def wait(self, timeout: float) -> bool:
+        """Wait until nothing waits or runs; whether that came to be within `timeout` seconds."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._queue and not self._started, timeout)
+
+    def stop(self, timeout: float) -> bool:
+        """Take no more jobs, drop those that wait, and give those that run `timeout` seconds."""
+        with self._changed:
+            self._stopped = True
+            self._queue.clear()
+            self._changed.notify_all()
+        return self.wait(timeout)
+
+    def _grow(self) -> None:
+        now = self._clock()
+        slow = sum(now - since > SLOW_AFTER for since in self._started.values())
+        wanted = min(self._size + slow, len(self._started) + len(self._queue))
+        while self._threads < wanted:
+            self._threads += 1
+            name = f"statscache-worker-{self._threads}"
+            threading.Thread(target=self._work, name=name, daemon=True).start()
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._queue or self._stopped)
+                if self._stopped:
+                    return
+                key, job = self._queue.popleft()
+                self._started[key] = self._clock()
+            try:
+                job()
+            finally:
+                with self._changed:
+                    del self._started[key]
+                    self._changed.notify_all()
