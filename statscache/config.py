@@ -66,12 +66,16 @@ def _is_retention(item: tuple[Any, Any]) -> bool:
 
 
 def _path(value: Any) -> Path:
+    if value is None:
+        return _state_directory() / "journal.sqlite"
     if isinstance(value, str | os.PathLike) and str(value):
         return Path(value).expanduser().absolute()
-    raise ValueError("the path of a file")
+    raise ValueError("the path of a file, or None")
 
 
 def _uri(value: Any) -> str:
+    if value is None:
+        return f"sqlite:///{_state_directory() / 'statscache.sqlite'}"
     allowed = "sqlite:////PATH/OF/FILE or postgresql://USER@HOST/DATABASE"
     try:
         url = make_url(value)
@@ -148,9 +152,9 @@ SETTINGS = {
         ),
         Setting(
             "statscache.journal.path",
-            "journal.sqlite",
+            None,
             _path,
-            "the file of the journal; on a local disk",
+            "the file of the journal, on a local disk; None is beside where state is kept",
         ),
         Setting(
             "statscache.journal.commit_within",
@@ -178,9 +182,9 @@ SETTINGS = {
         ),
         Setting(
             "statscache.sqlalchemy.uri",
-            "sqlite:///statscache.sqlite",
+            None,
             _uri,
-            "the database of the statistics, SQLite or PostgreSQL",
+            "the database of the statistics, SQLite or PostgreSQL; None is an SQLite file",
         ),
         Setting("statscache.engine.workers", 4, _number(1, 64), "threads that run plugins"),
         Setting(
@@ -255,9 +259,9 @@ class Config(Mapping[str, Any]):
 
     def __init__(self, raw: Mapping[str, Any], foreign: Collection[str] = ()) -> None:
         _refuse_unknown(raw, foreign)
-        self._values = {**_defaults(raw), **raw}
+        self._values = dict(raw)
         for setting in SETTINGS.values():
-            self._values[setting.name] = _checked(setting, self._values[setting.name])
+            self._values[setting.name] = _checked(setting, raw.get(setting.name, setting.default))
 
     def __getitem__(self, name: str) -> Any:
         return self._values[name]
@@ -318,15 +322,6 @@ def _checked(setting: Setting, value: Any) -> Any:
         return setting.check(value)
     except ValueError as error:
         raise ConfigError(f"{setting.name} is {value!r}; allowed: {error}") from None
-
-
-def _defaults(raw: Mapping[str, Any]) -> dict[str, Any]:
-    values = {setting.name: setting.default for setting in SETTINGS.values()}
-    if not {"statscache.journal.path", "statscache.sqlalchemy.uri"} <= raw.keys():
-        home = _state_directory()
-        values["statscache.journal.path"] = home / "journal.sqlite"
-        values["statscache.sqlalchemy.uri"] = f"sqlite:///{home / 'statscache.sqlite'}"
-    return values
 
 
 def _state_directory() -> Path:

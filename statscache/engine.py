@@ -119,7 +119,7 @@ class Engine:
         if self._stopping.is_set():
             return
         self._stopping.set()
-        self.flush(now)
+        self.intake.end(now)
         idle = self._pool.stop(STOP_SECONDS)
         if idle:
             for counter in self._counters.values():

@@ -51,7 +51,7 @@ class Intake:
     def listen(self, now: float) -> None:
         """From `now` on, whatever the bus carries comes here."""
         with self._lock:
-            self._listening = Span(now, now)
+            self._listening = Span(now, -math.inf)
             self._write(now)
 
     def accept(
@@ -110,6 +110,14 @@ class Intake:
             else:
                 self._recover(now)
 
+    def end(self, now: float) -> None:
+        """Commit what waits, and note that the daemon listened until `now`, and no longer."""
+        with self._lock:
+            if self._listening:
+                self._listening = self._listening._replace(stop=-math.inf)
+            self.flush(now)
+            self._listening = None
+
     def _write(self, now: float) -> None:
         if self._quiet(now):
             return
@@ -125,7 +133,7 @@ class Intake:
         """Whether there is nothing to write but that the daemon still listens, as it just did."""
         if self._pending or self._refused or self._failing_since is not None:
             return False
-        return self._listening is None or 0 < now - self._listening.stop < NOTE_EVERY
+        return self._listening is None or now - self._listening.stop < NOTE_EVERY
 
     def _recover(self, now: float) -> None:
         if self._failing_since is None:

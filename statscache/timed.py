@@ -166,7 +166,7 @@ class _Worker:
         self._inbox: SimpleQueue[tuple[Message, SimpleQueue[Answer | Exception]] | None]
         self._inbox = SimpleQueue()
         self._thread = Thread(
-            target=_work, args=(lookup, self._inbox), name="statscache-meta", daemon=True
+            target=_work, args=(lookup, self._inbox), name="statscache-names", daemon=True
         )
         self._thread.start()
 

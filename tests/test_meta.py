@@ -29,6 +29,10 @@ class Library(BaseProcessor):
         return {msg["msg"].pop("reader"), None, "", config["librarian"]}
 
 
+class Builds(Library):
+    __name__ = "buildsys"
+
+
 class Kitchen(Library):
     __name__ = "kitchen"
 
@@ -64,6 +68,7 @@ def ask(tmp_path):
             """
             [fedmsg.meta]
             library = library_meta:Library
+            builds = library_meta:Builds
             kitchen = library_meta:Kitchen
             """
         )
@@ -96,9 +101,10 @@ def test_a_processor_is_asked_with_the_configuration(ask):
 
 
 def test_what_a_processor_does_not_answer_is_left_to_the_table(ask):
-    _, packages = ask("library.lent", {"reader": "ada"})
+    users, packages = ask("buildsys.tag", {"reader": "ada", "owner": "edsger", "name": "cairo"})
 
-    assert packages == []
+    assert users == ["ada", "grace"]
+    assert packages == ["cairo"]
 
 
 def test_a_processor_that_fails_leaves_the_message_to_the_table(ask):
@@ -108,7 +114,7 @@ def test_a_processor_that_fails_leaves_the_message_to_the_table(ask):
 
 
 def test_a_message_that_no_processor_handles_is_left_to_the_table(ask):
-    assert ask("buildsys.tag", {"owner": "ada", "name": "cairo"}) == (["ada"], ["cairo"])
+    assert ask("git.lookaside.new", {"agent": "ada", "name": "cairo"}) == (["ada"], ["cairo"])
 
 
 def test_the_processors_of_fedmsg_itself_are_not_asked(ask):

@@ -7,8 +7,8 @@ A path leads from `msg` to names. Its steps are separated by dots:
 - `{type=rpm}` goes on only where the object's `type` is `rpm` or missing (`{builds=}`: missing);
 - `{type==rpm}` goes on only where it is `rpm`.
 
-A step that finds a list goes on with each of its items. The end is read as an account or a
-package is; `:build` and the like at the end of a path name another reader, one of `READERS`.
+A step that finds a list goes on with each of its items. What the last step finds is read as an
+account or as a package; `:build` and the like at the end name another of the `READERS`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ READERS: dict[str, Reader] = {
     "title": names.title_packages,
     "wiki": names.wiki_accounts,
 }
-
 
 ANY = "*"
 

@@ -1,0 +1,28 @@
+# What the hub writes to standard output, in the form of logging.config.dictConfig.
+_quiet = {"level": "WARNING", "propagate": False, "handlers": ["console"]}
+
+config = {
+    "logging": {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "bare": {
+                "datefmt": "%Y-%m-%d %H:%M:%S",
+                "format": "%(asctime)s %(levelname)-8s %(name)s: %(message)s",
+            },
+        },
+        "handlers": {
+            "console": {
+                "class": "logging.StreamHandler",
+                "formatter": "bare",
+                "level": "INFO",
+                "stream": "ext://sys.stdout",
+            },
+        },
+        "loggers": {
+            "fedmsg": _quiet,
+            "moksha": _quiet,
+            "statscache": {"level": "INFO", "propagate": False, "handlers": ["console"]},
+        },
+    },
+}

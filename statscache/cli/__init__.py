@@ -1,0 +1,45 @@
+"""The command line: `statscache`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+from sqlalchemy.exc import DBAPIError
+
+from ..errors import StatscacheError
+from ..faults import is_outage
+from .db import db
+from .demo import demo
+from .journal import journal
+from .plugins import plugins
+from .serve import serve
+
+
+class _Statscache(click.Group):
+    """Tells errors as one line; the exit code is then 1, and 2 where the call itself is wrong."""
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except StatscacheError as error:
+            raise click.ClickException(str(error)) from error
+        except DBAPIError as error:
+            if is_outage(error):
+                reason = str(error.orig).strip()
+                raise click.ClickException(f"the database is away: {reason}") from error
+            raise
+
+
+@click.group(cls=_Statscache, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="statscache")
+def main() -> None:
+    """Statistics of a fedmsg bus, kept exactly and served over REST.
+
+    The daemon itself is fedmsg-hub. Every command reads the same fedmsg.d as the hub does in this
+    directory.
+    """
+
+
+for command in (db, demo, journal, plugins, serve):
+    main.add_command(command)

@@ -1,0 +1,156 @@
+"""The fedmsg door: every message of the hub goes into the engine."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import signal
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import fedmsg.crypto.x509
+from fedmsg.consumers import FedmsgConsumer
+from moksha.hub.reactor import reactor
+from twisted.internet.error import ReactorNotRunning
+
+from . import service
+from .engine import Engine
+from .errors import ConfigError, RefusedError, StatscacheError
+from .text import one_line
+
+ENGINE = "statscache_engine"
+"""The attribute of the hub under which the producers find the engine."""
+
+INVALID = "Received invalid message"
+
+log = logging.getLogger(__name__)
+
+
+class StatsConsumer(FedmsgConsumer):  # type: ignore[misc] # fedmsg has no annotations
+    """Takes in every message; ends cleanly on SIGTERM and SIGINT.
+
+    Where statscache cannot work as it is configured, the process ends instead of running on
+    without it; the log says why, and the cure.
+    """
+
+    topic = ""
+    config_key = "statscache.consumer.enabled"
+
+    def __init__(self, hub: Any) -> None:
+        super().__init__(hub)
+        if not self._initialized:
+            return
+        self._stopped = False
+        # fedmsg logs each message that it holds for invalid; the engine counts and names them.
+        self.log = logging.getLogger(f"{__name__}.fedmsg")
+        self.log.addFilter(lambda record: INVALID not in str(record.msg))
+        self.engine = _engine(hub.config)
+        self.incoming = queue.Queue(self.engine.config["statscache.consumer.queue"])
+        setattr(hub, ENGINE, self.engine)
+        reactor.callWhenRunning(self._install_signals)
+        reactor.callWhenRunning(self._guard_sockets)
+        reactor.addSystemEventTrigger("after", "shutdown", self._finish)
+
+    def validate(self, message: dict[str, Any]) -> None:
+        """Hold back what is no JSON object or has no valid signature; refusals are counted."""
+        try:
+            _require_object(message["body"])
+            super().validate(message)
+        except Exception as error:
+            refusal = _refusal(error, message)
+            self.engine.refuse(refusal, time.time())
+            raise RuntimeWarning(str(refusal)) from error
+
+    def consume(self, message: dict[str, Any]) -> None:
+        self.engine.accept(message["body"], time.time(), more=not self.incoming.empty())
+
+    def stop(self) -> None:
+        """Ask the worker to end once it has emptied the queue. A second call does nothing."""
+        if not getattr(self, "_stopped", True):
+            self._stopped = True
+            super().stop()
+
+    def _install_signals(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, lambda *_: reactor.callFromThread(self._end))
+
+    def _guard_sockets(self) -> None:
+        """Refuse what moksha cannot read, and would only print a traceback of."""
+        for extension in self.hub.extensions:
+            for socket in getattr(extension, "subscriber_factories", {}).values():
+                socket.gotMessage = self._guarded(socket.gotMessage)
+
+    def _guarded(self, receive: Callable[..., None]) -> Callable[..., None]:
+        def receive_readable(*frames: bytes) -> None:
+            try:
+                _require_readable(frames)
+            except RefusedError as error:
+                self.engine.refuse(error, time.time())
+            else:
+                receive(*frames)
+
+        return receive_readable
+
+    def _end(self) -> None:
+        log.info("ending: what has arrived is written to the journal")
+        self.hub.stop()
+        try:
+            reactor.stop()
+        except ReactorNotRunning:
+            log.debug("asked to end while ending")
+
+    def _finish(self) -> None:
+        """Take in what still waits, and let go of everything."""
+        while not self.incoming.empty():
+            message = self.incoming.get_nowait()
+            if message is not StopIteration:
+                self._do_work(message)
+        self.engine.stop(time.time())
+        log.info("ended cleanly")
+
+
+def _engine(raw: dict[str, Any]) -> Engine:
+    """A started engine; where that fails, the process ends."""
+    try:
+        config = service.configure(raw)
+        _require_crypto(raw)
+        engine = service.build(config)
+        engine.start(time.time())
+    except StatscacheError as error:
+        log.critical("statscache cannot start: %s", error)
+        sys.exit(f"statscache cannot start: {error}")
+    return engine
+
+
+def _require_crypto(raw: dict[str, Any]) -> None:
+    x509 = fedmsg.crypto.x509
+    if raw.get("validate_signatures") and not (x509._cryptography or x509._m2crypto):
+        raise ConfigError(
+            "validate_signatures is True, but fedmsg has nothing to check signatures with and "
+            "would reject every message without a word: run `pip install 'statscache[crypto]'`, "
+            "or set validate_signatures to False on a bus that you trust"
+        )
+
+
+def _require_readable(frames: tuple[bytes, ...]) -> None:
+    if len(frames) != 2:
+        raise RefusedError("not a topic and a body", f"{len(frames)} frames")
+    for frame in frames:
+        try:
+            frame.decode()
+        except UnicodeDecodeError:
+            raise RefusedError("not UTF-8", one_line(repr(frame), 80)) from None
+
+
+def _require_object(body: object) -> None:
+    if not isinstance(body, dict):
+        raise RefusedError("not a JSON object", one_line(repr(body), 80))
+
+
+def _refusal(error: Exception, message: dict[str, Any]) -> RefusedError:
+    if isinstance(error, RefusedError):
+        return error
+    topic = one_line(str(message.get("topic")), 80)
+    return RefusedError("not authentic", f"{one_line(str(error), 80)}, topic {topic}")

