@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import threading
 from collections.abc import Sequence
@@ -18,30 +19,41 @@ KEPT_SLICES = 2
 HOUR = 3_600
 
 
-class Decoded(NamedTuple):
-    """An entry of the journal, and the message it holds, shared by all who only read."""
+class Slice:
+    """The entries behind one position, up to another; `end` may be past the last of them.
 
-    kept: Kept
-    message: Message
+    Messages are decoded when they are first asked for, and shared by all who only read.
 
+    Args:
+        addressed: whether any known id was addressed to one plugin only.
+    """
 
-class Slice(NamedTuple):
-    """What stands behind one position, up to another; `end` may be past the last entry."""
+    def __init__(self, kept: Sequence[Kept], end: int, addressed: bool) -> None:
+        self.kept = kept
+        self.end = end
+        self.addressed = addressed
+        self.earliest = min((one.entry.time for one in kept), default=math.inf)
+        self._lock = threading.Lock()
+        self._messages: Sequence[Message] | None = None
 
-    entries: Sequence[Decoded]
-    end: int
-    addressed: bool
+    def messages(self) -> Sequence[Message]:
+        """The message of each entry; not to be changed."""
+        with self._lock:
+            if self._messages is None:
+                self._messages = [decode(one.entry.body) for one in self.kept]
+            return self._messages
 
 
 class Bucket(NamedTuple):
     """What one plugin has to count next: the kept entries, and the messages to hand over.
 
-    `end` is the position up to which the slice reaches, `arrived` the arrival of its last entry;
-    `expired` counts what is older than the plugin's rows.
+    It stands behind the position `begin` and reaches up to `end`; `arrived` is the arrival of its
+    last entry; `expired` counts what is older than the plugin's rows.
     """
 
     kept: Sequence[Kept]
     messages: Sequence[Message]
+    begin: int
     end: int
     arrived: float
     expired: int
@@ -49,15 +61,17 @@ class Bucket(NamedTuple):
     def halves(self) -> tuple[Bucket, Bucket]:
         """The bucket cut in two, the first half ending at its last message."""
         middle = len(self.kept) // 2
-        last = self.kept[middle - 1]
-        first = Bucket(
-            self.kept[:middle], self.messages[:middle], last.position, last.entry.arrived, 0
+        position, entry = self.kept[middle - 1]
+        first = self.kept[:middle], self.messages[:middle]
+        second = self.kept[middle:], self.messages[middle:]
+        return (
+            Bucket(*first, self.begin, position, entry.arrived, 0),
+            Bucket(*second, position, self.end, self.arrived, self.expired),
         )
-        return first, self._replace(kept=self.kept[middle:], messages=self.messages[middle:])
 
 
 class Slices:
-    """Reads and decodes slices of the journal once for all plugins that stand at the same place."""
+    """Reads slices of the journal once for all plugins that stand at the same place."""
 
     def __init__(self, journal: Journal, limit: int, maximum_bytes: int) -> None:
         self._journal = journal
@@ -72,7 +86,7 @@ class Slices:
             if (after, until) not in self._recent:
                 while len(self._recent) >= KEPT_SLICES:
                     del self._recent[next(iter(self._recent))]
-                self._recent[after, until] = self._decode(after, until)
+                self._recent[after, until] = self._load(after, until)
             return self._recent[after, until]
 
     def forget(self) -> None:
@@ -80,37 +94,52 @@ class Slices:
         with self._lock:
             self._recent.clear()
 
-    def _decode(self, after: int, until: int) -> Slice:
+    def _load(self, after: int, until: int) -> Slice:
         kept = self._journal.slice(after, until, self._limit, self._maximum_bytes)
-        entries = [Decoded(one, decode(one.entry.body)) for one in kept]
         more = kept and self._journal.slice(kept[-1].position, until, 1)
-        end = kept[-1].position if more else until
-        return Slice(entries, end, self._journal.addressed())
+        return Slice(kept, kept[-1].position if more else until, self._journal.addressed())
 
 
 def bucket(statistic: Statistic, checkpoint: Checkpoint, part: Slice, journal: Journal) -> Bucket:
     """What of the slice `part` is for `statistic`, which has counted up to `checkpoint`."""
-    shared = statistic.plugin.reads_only
-    patterns = tuple(statistic.plugin.topics) if statistic.plugin.topics is not None else None
     start = statistic.schedule.start if statistic.schedule else _hour
-    kept: list[Kept] = []
-    messages: list[Message] = []
-    expired = 0
-    for one, message in part.entries:
-        entry = one.entry
-        if entry.addressee not in (EVERYBODY, statistic.ident):
-            continue
-        if patterns is not None and not _wants(patterns, entry.topic):
-            continue
-        if part.addressed and _had(one, statistic.ident, checkpoint, journal):
-            continue
-        if start(entry.time) < checkpoint.horizon:
-            expired += 1
-            continue
-        kept.append(one)
-        messages.append(message if shared else decode(entry.body))
-    arrived = part.entries[-1].kept.entry.arrived if part.entries else 0.0
-    return Bucket(kept, messages, part.end, arrived, expired)
+    chosen: Sequence[int] = range(len(part.kept))
+    if part.addressed or statistic.plugin.topics is not None:
+        chosen = [i for i in chosen if _is_for(statistic, checkpoint, part, part.kept[i], journal)]
+    due = chosen
+    if part.kept and start(part.earliest) < checkpoint.horizon:
+        due = [i for i in chosen if start(part.kept[i].entry.time) >= checkpoint.horizon]
+    kept = [part.kept[i] for i in due]
+    arrived = part.kept[-1].entry.arrived if part.kept else 0.0
+    messages = _handed_over(statistic, part, due, kept)
+    expired = len(chosen) - len(due)
+    return Bucket(kept, messages, checkpoint.position, part.end, arrived, expired)
+
+
+def _handed_over(
+    statistic: Statistic, part: Slice, due: Sequence[int], kept: Sequence[Kept]
+) -> Sequence[Message]:
+    """The messages as the plugin asked for them: envelopes, shared ones, or copies of its own."""
+    if statistic.plugin.envelope_only:
+        return [
+            {"topic": entry.topic, "timestamp": entry.time, "msg_id": entry.id} for _, entry in kept
+        ]
+    if statistic.plugin.reads_only and due:
+        shared = part.messages()
+        return [shared[i] for i in due]
+    return [decode(entry.body) for _, entry in kept]
+
+
+def _is_for(
+    statistic: Statistic, checkpoint: Checkpoint, part: Slice, one: Kept, journal: Journal
+) -> bool:
+    """Whether the entry is addressed to the plugin, wanted by it, and new to it."""
+    if one.entry.addressee not in (EVERYBODY, statistic.ident):
+        return False
+    topics = statistic.plugin.topics
+    if topics is not None and not _wants(tuple(topics), one.entry.topic):
+        return False
+    return not (part.addressed and _had(one, statistic.ident, checkpoint, journal))
 
 
 def _had(one: Kept, ident: str, checkpoint: Checkpoint, journal: Journal) -> bool:

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 import orjson
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from .models.base import Touched
+from .models.base import MOST_TOUCHED, Touched
 from .tables import change
 
-MOST_AT_ONCE = 1_000
-"""A change of more rows than this is noted as one: read the statistic again."""
-
-
 def note(
-    connection: Connection, ident: str, revision: int, touched: Iterable[Touched], at: float
+    connection: Connection, ident: str, revision: int, touched: Collection[Touched], at: float
 ) -> None:
     """Note in the running transaction that the rows `touched` of `ident` changed.
 
-    None given means that it cannot be told which: the statistic is to be read again.
+    Where none are given it cannot be told which, and where there are very many it is not worth
+    telling: the statistic is to be read again.
     """
-    rows = sorted(touched, key=lambda row: (row[0], repr(row[1])))
-    if not 0 < len(rows) <= MOST_AT_ONCE:
-        rows = []
+    few = touched if len(touched) <= MOST_TOUCHED else ()
+    rows = sorted(few, key=lambda row: (row[0], repr(row[1])))
     values = [
         {"timestamp": timestamp, "key": orjson.dumps(dict(key), default=str).decode()}
         for timestamp, key in rows

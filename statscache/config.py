@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
@@ -16,6 +18,8 @@ from sqlalchemy.exc import ArgumentError
 from .errors import ConfigError
 
 DAY = 86_400
+CENTURY = 36_525
+"""Days."""
 PREFIX = "statscache."
 IGNORED = {
     "statscache.producer.frequency": "the producers tick every second, five seconds and minute",
@@ -39,12 +43,24 @@ def _boolean(value: Any) -> bool:
 
 def _number(least: float, most: float) -> Callable[[Any], Any]:
     def check(value: Any) -> Any:
-        good = isinstance(value, int | float) and not isinstance(value, bool)
-        if good and least <= value <= most:
+        if _is_number(value) and least <= value <= most:
             return value
         raise ValueError(f"a number from {least:,} to {most:,}")
 
     return check
+
+
+def _whole_number(least: int, most: int) -> Callable[[Any], Any]:
+    def check(value: Any) -> Any:
+        if _is_number(value) and isinstance(value, int) and least <= value <= most:
+            return value
+        raise ValueError(f"a whole number from {least:,} to {most:,}")
+
+    return check
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _patterns(value: Any) -> tuple[str, ...]:
@@ -56,12 +72,14 @@ def _patterns(value: Any) -> tuple[str, ...]:
 def _retention(value: Any) -> dict[str, float | None]:
     if isinstance(value, Mapping) and all(map(_is_retention, value.items())):
         return dict(value)
-    raise ValueError("a dictionary of ident patterns to days (more than 0), or None for ever")
+    raise ValueError(
+        "a dictionary of ident patterns to days (more than 0, at most 36,525), or None for ever"
+    )
 
 
 def _is_retention(item: tuple[Any, Any]) -> bool:
     pattern, days = item
-    is_days = isinstance(days, int | float) and not isinstance(days, bool) and days > 0
+    is_days = _is_number(days) and 0 < days <= CENTURY
     return isinstance(pattern, str) and (days is None or is_days)
 
 
@@ -69,7 +87,8 @@ def _path(value: Any) -> Path:
     if value is None:
         return _state_directory() / "journal.sqlite"
     if isinstance(value, str | os.PathLike) and str(value):
-        return Path(value).expanduser().absolute()
+        with suppress(RuntimeError):  # the home directory of nobody
+            return Path(value).expanduser().absolute()
     raise ValueError("the path of a file, or None")
 
 
@@ -79,13 +98,14 @@ def _uri(value: Any) -> str:
     allowed = "sqlite:////PATH/OF/FILE or postgresql://USER@HOST/DATABASE"
     try:
         url = make_url(value)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         raise ValueError(allowed) from None
     if url.drivername not in ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg2"):
         raise ValueError(allowed)
-    if url.get_backend_name() == "sqlite" and not (url.database or "").strip(":"):
+    in_memory = url.database in (None, "", ":memory:") or "uri" in url.query
+    if url.get_backend_name() == "sqlite" and in_memory:
         raise ValueError(f"{allowed} (a file: two processes share it)")
-    return str(value)
+    return url.render_as_string(hide_password=False)
 
 
 def _http(value: Any) -> str | None:
@@ -96,10 +116,11 @@ def _http(value: Any) -> str | None:
 
 def _epoch(value: Any) -> float | None:
     if isinstance(value, str):
-        value = datetime.fromisoformat(value)
+        with suppress(ValueError):
+            value = datetime.fromisoformat(value)
     if isinstance(value, datetime):
         value = (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
-    if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
+    if value is None or (_is_number(value) and 0 <= value < 1 << 33):
         return value
     raise ValueError("a datetime, an ISO 8601 text, epoch seconds, or None")
 
@@ -141,13 +162,13 @@ SETTINGS = {
         Setting(
             "statscache.consumer.maximum_bytes",
             8 << 20,
-            _number(1 << 10, 1 << 28),
+            _whole_number(1 << 10, 1 << 28),
             "bytes; a longer message is refused",
         ),
         Setting(
             "statscache.consumer.queue",
             20_000,
-            _number(100, 10_000_000),
+            _whole_number(100, 10_000_000),
             "messages between the bus and the journal; beyond that the bus is made to wait",
         ),
         Setting(
@@ -171,7 +192,7 @@ SETTINGS = {
         Setting(
             "statscache.journal.maximum_size",
             4 << 30,
-            _number(16 << 20, 1 << 50),
+            _whole_number(16 << 20, 1 << 50),
             "bytes; beyond that the oldest entries go, and what a plugin misses is owed to it",
         ),
         Setting(
@@ -186,23 +207,23 @@ SETTINGS = {
             _uri,
             "the database of the statistics, SQLite or PostgreSQL; None is an SQLite file",
         ),
-        Setting("statscache.engine.workers", 4, _number(1, 64), "threads that run plugins"),
+        Setting("statscache.engine.workers", 4, _whole_number(1, 64), "threads that run plugins"),
         Setting(
             "statscache.engine.batch",
             5_000,
-            _number(1, 1_000_000),
+            _whole_number(1, 1_000_000),
             "messages that a plugin counts in one transaction, at the most",
         ),
         Setting(
             "statscache.engine.suspend_after",
             100,
-            _number(1, 1_000_000),
+            _whole_number(1, 1_000_000),
             "messages in a row that a plugin cannot digest before it is suspended",
         ),
         Setting(
             "statscache.changes.keep",
             100_000,
-            _number(0, 100_000_000),
+            _whole_number(0, 100_000_000),
             "rows of the change table",
         ),
         Setting(
@@ -233,13 +254,13 @@ SETTINGS = {
         Setting(
             "statscache.app.default_rows_per_page",
             100,
-            _number(1, 100_000),
+            _whole_number(1, 100_000),
             "rows of a page where the request names no number",
         ),
         Setting(
             "statscache.app.maximum_rows_per_page",
             1_000,
-            _number(1, 100_000),
+            _whole_number(1, 100_000),
             "rows of a page at the most",
         ),
     )
@@ -321,7 +342,8 @@ def _checked(setting: Setting, value: Any) -> Any:
     try:
         return setting.check(value)
     except ValueError as error:
-        raise ConfigError(f"{setting.name} is {value!r}; allowed: {error}") from None
+        shown = re.sub("//.*@", "//***@", repr(value))
+        raise ConfigError(f"{setting.name} is {shown}; allowed: {error}") from None
 
 
 def _state_directory() -> Path:

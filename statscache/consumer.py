@@ -20,8 +20,8 @@ from .engine import Engine
 from .errors import ConfigError, RefusedError, StatscacheError
 from .text import one_line
 
-ENGINE = "statscache_engine"
-"""The attribute of the hub under which the producers find the engine."""
+CONSUMER = "statscache_consumer"
+"""The attribute of the hub under which the producers find the consumer."""
 
 INVALID = "Received invalid message"
 
@@ -43,14 +43,17 @@ class StatsConsumer(FedmsgConsumer):  # type: ignore[misc] # fedmsg has no annot
         if not self._initialized:
             return
         self._stopped = False
+        self._heard = time.time()
+        self._ended: float | None = None
         # fedmsg logs each message that it holds for invalid; the engine counts and names them.
         self.log = logging.getLogger(f"{__name__}.fedmsg")
         self.log.addFilter(lambda record: INVALID not in str(record.msg))
         self.engine = _engine(hub.config)
-        self.incoming = queue.Queue(self.engine.config["statscache.consumer.queue"])
-        setattr(hub, ENGINE, self.engine)
-        reactor.callWhenRunning(self._install_signals)
-        reactor.callWhenRunning(self._guard_sockets)
+        self.incoming: queue.Queue[Any] = queue.Queue(
+            self.engine.config["statscache.consumer.queue"]
+        )
+        setattr(hub, CONSUMER, self)
+        reactor.callWhenRunning(self._begin)
         reactor.addSystemEventTrigger("after", "shutdown", self._finish)
 
     def validate(self, message: dict[str, Any]) -> None:
@@ -64,7 +67,13 @@ class StatsConsumer(FedmsgConsumer):  # type: ignore[misc] # fedmsg has no annot
             raise RuntimeWarning(str(refusal)) from error
 
     def consume(self, message: dict[str, Any]) -> None:
-        self.engine.accept(message["body"], time.time(), more=not self.incoming.empty())
+        self.engine.accept(message["body"], message["arrived"], more=not self.incoming.empty())
+
+    def turn(self, seconds: int) -> None:
+        """Let the engine count what has been taken in; see `Engine.turn`."""
+        if not self._ended:
+            now = time.time()
+            self.engine.turn(seconds, self._heard if self.incoming.unfinished_tasks else now)
 
     def stop(self) -> None:
         """Ask the worker to end once it has emptied the queue. A second call does nothing."""
@@ -72,34 +81,60 @@ class StatsConsumer(FedmsgConsumer):  # type: ignore[misc] # fedmsg has no annot
             self._stopped = True
             super().stop()
 
-    def _install_signals(self) -> None:
+    def _consume(self, message: dict[str, Any]) -> None:
+        """Note the arrival here: the message may wait in the queue."""
+        message["arrived"] = time.time()
+        super()._consume(message)
+
+    def _do_work(self, message: dict[str, Any]) -> None:
+        super()._do_work(message)
+        self._heard = message["arrived"]
+        self.incoming.task_done()
+
+    def _begin(self) -> None:
+        for socket in self._sockets():
+            socket.messageReceived = self._guarded(socket)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, lambda *_: reactor.callFromThread(self._end))
+            signal.signal(number, self._ask_to_end)
+        log.info("listening to the bus")
 
-    def _guard_sockets(self) -> None:
+    def _sockets(self) -> list[Any]:
+        """moksha's connections to publishers, those that are open."""
+        extensions = (getattr(one, "subscriber_factories", {}) for one in self.hub.extensions)
+        return [socket for each in extensions for socket in each.values() if socket.factory]
+
+    def _guarded(self, socket: Any) -> Callable[[list[bytes]], None]:
         """Refuse what moksha cannot read, and would only print a traceback of."""
-        for extension in self.hub.extensions:
-            for socket in getattr(extension, "subscriber_factories", {}).values():
-                socket.gotMessage = self._guarded(socket.gotMessage)
+        receive = socket.messageReceived
 
-    def _guarded(self, receive: Callable[..., None]) -> Callable[..., None]:
-        def receive_readable(*frames: bytes) -> None:
+        def receive_readable(frames: list[bytes]) -> None:
             try:
                 _require_readable(frames)
             except RefusedError as error:
                 self.engine.refuse(error, time.time())
             else:
-                receive(*frames)
+                receive(frames)
+            if self._ended:
+                # In a flood the reactor would go on reading, and never come to its end.
+                socket.shutdown()
 
         return receive_readable
 
+    def _ask_to_end(self, *_: Any) -> None:
+        self._ended = self._ended or time.time()
+        reactor.callFromThread(self._end)
+
     def _end(self) -> None:
+        if self._stopped:
+            return
         log.info("ending: what has arrived is written to the journal")
+        for socket in self._sockets():
+            socket.shutdown()
         self.hub.stop()
         try:
             reactor.stop()
         except ReactorNotRunning:
-            log.debug("asked to end while ending")
+            log.debug("the reactor has stopped by itself")
 
     def _finish(self) -> None:
         """Take in what still waits, and let go of everything."""
@@ -107,7 +142,7 @@ class StatsConsumer(FedmsgConsumer):  # type: ignore[misc] # fedmsg has no annot
             message = self.incoming.get_nowait()
             if message is not StopIteration:
                 self._do_work(message)
-        self.engine.stop(time.time())
+        self.engine.stop(self._ended or time.time())
         log.info("ended cleanly")
 
 
@@ -120,7 +155,11 @@ def _engine(raw: dict[str, Any]) -> Engine:
         engine.start(time.time())
     except StatscacheError as error:
         log.critical("statscache cannot start: %s", error)
-        sys.exit(f"statscache cannot start: {error}")
+        sys.exit(1)
+    except Exception:
+        # moksha would run on without statscache.
+        log.critical("statscache cannot start", exc_info=True)
+        sys.exit(1)
     return engine
 
 
@@ -134,9 +173,9 @@ def _require_crypto(raw: dict[str, Any]) -> None:
         )
 
 
-def _require_readable(frames: tuple[bytes, ...]) -> None:
+def _require_readable(frames: list[bytes]) -> None:
     if len(frames) != 2:
-        raise RefusedError("not a topic and a body", f"{len(frames)} frames")
+        raise RefusedError("not a topic and a body", f"number of frames: {len(frames)}")
     for frame in frames:
         try:
             frame.decode()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Callable
-from contextlib import suppress
 
 from sqlalchemy.engine import Connection
 
@@ -19,7 +18,7 @@ from .journal import Journal
 from .plugins import BasePlugin
 from .registry import Statistic
 from .store import Store
-from .text import one_line
+from .text import one_line, sentence
 from .transaction import Transaction
 
 CANCELED_AT_MOST = 3
@@ -69,6 +68,7 @@ class PluginCounter:
 
         Raises:
             OwnerError: another daemon counts now.
+            MovedError: something else moved the bookmark; what is left is due again.
             sqlalchemy.exc.DBAPIError: the database is away; the same bucket is due again.
         """
         plugin_rows = self.plugin().model
@@ -79,14 +79,13 @@ class PluginCounter:
                 return
             part = self._slices.read(checkpoint.position, until)
             due = bucket(self.statistic, checkpoint, part, self._journal)
-            with suppress(MovedError):
-                self._count(due, now if due.end == until else due.arrived, now)
+            self._count(due, now if due.end == until else due.arrived, now)
 
     def plugin(self) -> BasePlugin:
         """The plugin's instance, built, initialized and launched if there is none."""
         if self._plugin is None:
             plugin = self.statistic.build(self._config)
-            with Transaction(self._store, self._lock) as transaction:
+            with Transaction(self._store, self.ident, self._lock) as transaction:
                 plugin.initialize(transaction.session)
                 plugin.launch(transaction.session)
                 if transaction.session.used:
@@ -101,28 +100,42 @@ class PluginCounter:
             try:
                 plugin.stop()
             except BaseException as error:
-                log.warning("stopping %s failed: %s", self.ident, _sentence(error))
+                log.warning("stopping %s failed: %s", self.ident, sentence(error))
 
     def _count(self, due: Bucket, complete_until: float, now: float) -> None:
         """Count `due`; where that fails, cut it in two until the poison is found."""
         checkpoint = self._checkpoint()
         if checkpoint.suspended:
             return
+        if checkpoint.position != due.begin:
+            raise MovedError(f"the bookmark of {self.ident} moved while its bucket was counted")
+        plugin = self.plugin() if due.messages else None
+        failure = self._failure(plugin, checkpoint, due, complete_until, now)
+        if failure:
+            self._digest(checkpoint, due, complete_until, now, failure)
+            return
+        self.commits += 1
+        self._canceled_in_a_row = 0
+        if due.messages:
+            self._dead_in_a_row = 0
+
+    def _failure(
+        self,
+        plugin: BasePlugin | None,
+        checkpoint: Checkpoint,
+        due: Bucket,
+        complete_until: float,
+        now: float,
+    ) -> BaseException | None:
+        """Commit `due`; what the plugin raised, if it is to be blamed."""
         try:
-            self._commit(checkpoint, due, complete_until, now)
-        except (MovedError, OwnerError):
-            self.stop()
-            raise
+            self._commit(plugin, checkpoint, due, complete_until, now)
         except BaseException as error:
             self.stop()
-            if self._must_wait(error):
+            if isinstance(error, MovedError | OwnerError) or self._must_wait(error):
                 raise
-            self._digest(checkpoint, due, complete_until, now, error)
-        else:
-            self.commits += 1
-            self._canceled_in_a_row = 0
-            if due.messages:
-                self._dead_in_a_row = 0
+            return error
+        return None
 
     def _digest(
         self,
@@ -133,6 +146,11 @@ class PluginCounter:
         error: BaseException,
     ) -> None:
         """Isolate the message that the plugin cannot digest."""
+        if self._checkpoint().position != due.begin:
+            raise MovedError(
+                f"{self.ident} failed ({sentence(error)}), but ended its transaction before that: "
+                "what it had written by then stands, and is not counted again"
+            ) from error
         if not due.messages:
             raise PluginError(f"{self.ident} fails without a message") from error
         if len(due.messages) == 1:
@@ -143,25 +161,27 @@ class PluginCounter:
         self._count(second, complete_until, now)
 
     def _commit(
-        self, checkpoint: Checkpoint, due: Bucket, complete_until: float, now: float
+        self,
+        plugin: BasePlugin | None,
+        checkpoint: Checkpoint,
+        due: Bucket,
+        complete_until: float,
+        now: float,
     ) -> None:
         """The plugin's rows and its checkpoint, in one transaction."""
         step = Step(due.end, complete_until, len(due.messages), due.expired)
 
-        def move(connection: Connection) -> None:
-            checkpoints.advance(connection, checkpoint, step, self._token)
+        def move(connection: Connection) -> int:
+            return checkpoints.advance(connection, checkpoint, step, self._token)
 
-        plugin = self.plugin() if due.messages else None
-        with Transaction(self._store, move) as transaction:
+        with Transaction(self._store, self.ident, move) as transaction:
             session = transaction.session
             if plugin:
                 plugin.handle(session, due.messages)
                 session.flush()
             if session.used:
-                connection = transaction.connection()
-                changes.note(
-                    connection, self.ident, checkpoint.revision + 1, transaction.touched, now
-                )
+                connection, touched = transaction.connection(), transaction.touched
+                changes.note(connection, self.ident, transaction.revision, touched, now)
             transaction.commit()
 
     def _set_aside(
@@ -178,17 +198,17 @@ class PluginCounter:
         with self._store.writing() as connection:
             checkpoints.advance(connection, checkpoint, step, self._token)
             text = "".join(traceback.format_exception(error))
-            deadletters.add(connection, self.ident, entry, _sentence(error), text, now)
+            deadletters.add(connection, self.ident, entry, sentence(error), text, now)
             self._dead_in_a_row += 1
             too_many = self._dead_in_a_row >= self._config["statscache.engine.suspend_after"]
             if too_many:
-                checkpoints.suspend(connection, self.ident, f"{_sentence(error)}")
+                checkpoints.suspend(connection, self.ident, sentence(error))
         log.error(
             "%s cannot digest message %s (topic %s), set aside as a dead letter: %s",
             self.ident,
             one_line(entry.id),
             one_line(entry.topic),
-            _sentence(error),
+            sentence(error),
         )
         if too_many:
             log.critical(
@@ -215,9 +235,5 @@ class PluginCounter:
         with self._store.reading() as connection:
             return checkpoints.read_one(connection, self.ident)
 
-    def _lock(self, connection: Connection) -> None:
-        checkpoints.lock(connection, self.ident)
-
-
-def _sentence(error: BaseException) -> str:
-    return one_line(f"{type(error).__name__}: {error}", 500)
+    def _lock(self, connection: Connection) -> int:
+        return checkpoints.lock(connection, self.ident).revision

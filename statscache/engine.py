@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 import time as clock
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -23,7 +24,7 @@ from .message import EARLIEST
 from .outage import Outage
 from .registry import Registry, Statistic
 from .store import Store
-from .text import one_line
+from .text import sentence
 from .workers import Pool
 
 PERIODS = (60, 5, 1)
@@ -32,6 +33,7 @@ PERIODS = (60, 5, 1)
 WITHOUT_INTERVAL = 5
 SLICE_BYTES = 16 << 20
 STOP_SECONDS = 5.0
+TURN = "the turn"
 UPKEEP = "upkeep of the journal and the store"
 
 log = logging.getLogger(__name__)
@@ -66,6 +68,7 @@ class Engine:
         self._preparing = threading.Lock()
         self._stopping = threading.Event()
         self._complaints: dict[str, str] = {}
+        self._waiting: set[str] = set()
 
     def start(self, now: float) -> None:
         """Take the database over and begin to listen.
@@ -100,13 +103,14 @@ class Engine:
 
         Returns at once; the counting goes on in other threads. Lets no exception out.
         """
-        self.flush(now)
         try:
+            self.flush(now)
             if self._ready(now):
                 self._turn(seconds, now)
                 self._outage.end(now)
+                self._complaints.pop(TURN, None)
         except BaseException as error:
-            self._note(error, "the turn", now)
+            self._note(error, TURN, now)
 
     def drain(self, now: float, timeout: float = 60) -> bool:
         """Let every plugin count everything now; whether that was done within `timeout` seconds."""
@@ -196,7 +200,7 @@ class Engine:
                 upkeep.tell(self.store, self.journal, clock.time())
                 ownership.release(self.store, self._token)
         except SQLAlchemyError as error:
-            log.warning("the database was not told of the end: %s", _sentence(error))
+            log.warning("the database was not told of the end: %s", sentence(error))
 
     # -- counting --------------------------------------------------------------------------
 
@@ -208,14 +212,14 @@ class Engine:
         resting = []
         for ident, counter in self._counters.items():
             checkpoint = known[ident]
-            rides = period(counter.statistic) == seconds
+            rides = period(counter.statistic) == seconds or ident in self._waiting
             if self._is_due(counter, checkpoint, until, rides, now):
-                self._submit(counter, until, now)
+                self._submit(ident, partial(counter.run, until, now, self._stopping.is_set), now)
             elif rides and ident not in busy and not checkpoint.suspended:
                 resting.append(ident)
         self._rest(resting, until, now)
-        if seconds == PERIODS[0]:
-            self._pool.submit(UPKEEP, lambda: self._keep_up(now))
+        if seconds == PERIODS[0] or UPKEEP in self._waiting:
+            self._submit(UPKEEP, partial(self._keep_up, now), now)
 
     def _is_due(
         self, counter: PluginCounter, checkpoint: Checkpoint, until: int, rides: bool, now: float
@@ -232,46 +236,48 @@ class Engine:
             if idents:
                 checkpoints.rest(connection, idents, until, now)
 
-    def _submit(self, counter: PluginCounter, until: int, now: float) -> None:
+    def _submit(self, what: str, work: Callable[[], None], now: float) -> None:
         def job() -> None:
             try:
-                counter.run(until, now, self._stopping.is_set)
+                work()
             except BaseException as error:
-                self._note(error, counter.ident, now)
+                self._note(error, what, now)
             else:
-                self._complaints.pop(counter.ident, None)
+                self._complaints.pop(what, None)
+                self._waiting.discard(what)
 
-        self._pool.submit(counter.ident, job)
+        self._pool.submit(what, job)
 
     def _keep_up(self, now: float) -> None:
-        try:
-            upkeep.tell(self.store, self.journal, now)
-            upkeep.prune(self.store, self.config)
-            idents = self._counters.keys()
-            upkeep.trim(self.store, self.journal, self.config, idents, self._token, now)
-            self._slices.forget()
-        except BaseException as error:
-            self._note(error, UPKEEP, now)
+        upkeep.tell(self.store, self.journal, now)
+        upkeep.prune(self.store, self.config)
+        idents = self._counters.keys()
+        upkeep.trim(self.store, self.journal, self.config, idents, self._token, now)
+        self._slices.forget()
 
     def _commits(self) -> int:
         return sum(counter.commits for counter in self._counters.values())
 
     def _note(self, error: BaseException, what: str, now: float) -> None:
         """Tell the log of a failure, once and not every second."""
-        if is_outage(error):
-            self._outage.begin(error, now)
+        if is_outage(error) and self._is_everybodys(error, what, now):
             return
-        sentence = _sentence(error)
-        if self._complaints.get(what) == sentence:
+        said = sentence(error, 1000)
+        if self._complaints.get(what) == said:
             return
-        self._complaints[what] = sentence
+        self._complaints[what] = said
         if isinstance(error, OwnerError):
-            log.critical("%s", sentence)
+            log.critical("%s", said)
         elif isinstance(error, StatscacheError):
-            log.error("%s: %s", what, sentence)
+            log.error("%s: %s", what, said)
         else:
-            log.error("%s failed: %s; it is tried again", what, sentence, exc_info=error)
+            log.error("%s failed: %s; it is tried again", what, said, exc_info=error)
 
-
-def _sentence(error: BaseException) -> str:
-    return one_line(f"{type(error).__name__}: {error}", 1000)
+    def _is_everybodys(self, error: BaseException, what: str, now: float) -> bool:
+        """Whether the database is away for all, or that is for the next turn to find out."""
+        if what == TURN:
+            self._outage.begin(error, now)
+            return True
+        first = what not in self._waiting
+        self._waiting.add(what)
+        return first or self._outage.since is not None

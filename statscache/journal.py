@@ -15,9 +15,9 @@ import sqlite3
 import threading
 import time as clock
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 from uuid import uuid4
 
 from .errors import JournalError, JournalInUseError, JournalWriteError
@@ -27,6 +27,9 @@ FORMAT = 1
 PRIVATE = 0o600
 PRIVATE_DIRECTORY = 0o700
 TRIM_STEP = 5_000
+TRIM_PAUSE = 0.01
+SPARE_PAGES = 4_096
+"""Free pages that stay in the file for what comes next: 16 MB."""
 LOCK_POLL = 0.2
 
 TABLES = """
@@ -96,6 +99,8 @@ SET number = number + excluded.number, last = excluded.last, example = excluded.
 class Journal:
     """The open journal of one daemon. Any thread may use it; one writes at a time.
 
+    Reading raises JournalError where the file is damaged, or closed.
+
     Args:
         path: the file; made, readable by its owner only, where it does not exist.
         wait: seconds to wait for another daemon that holds it.
@@ -106,18 +111,19 @@ class Journal:
     """
 
     def __init__(self, path: Path, wait: float = 0) -> None:
-        self.path = path
+        # Whatever links lead to the file, its lock is the same.
+        self.path = Path(os.path.realpath(path))
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
         self._writing = threading.RLock()
-        self._guard = _lock(path, wait)
+        self._closed = False
+        self._guard = _lock(self.path, wait)
         try:
             self.uuid = self._open()
         except sqlite3.Error as error:
             self.close()
             raise JournalError(
-                f"the journal {path} cannot be opened: {error}; if it cannot be saved, move it "
-                "away and run `statscache journal adopt` with the new one"
+                f"the journal {self.path} cannot be opened: {error}; {_cure(error)}"
             ) from error
         except BaseException:
             self.close()
@@ -165,10 +171,9 @@ class Journal:
     def continue_above(self, position: int) -> None:
         """Let the next entry stand above `position`, so that no position is used twice."""
         with self._transaction() as connection:
+            highest = max(position, self.end())
             connection.execute("DELETE FROM sqlite_sequence WHERE name = 'entry'")
-            connection.execute(
-                "INSERT INTO sqlite_sequence VALUES ('entry', ?)", (max(position, self.end()),)
-            )
+            connection.execute("INSERT INTO sqlite_sequence VALUES ('entry', ?)", (highest,))
 
     # -- reading ---------------------------------------------------------------------------
 
@@ -179,10 +184,12 @@ class Journal:
 
         At most `limit`, and no more after their bodies have come to `maximum_bytes`.
         """
-        rows = self._connection().execute(
+        rows = self._rows(
             "SELECT position, id, arrived, time, topic, body, addressee FROM entry "
             "WHERE position > ? AND position <= ? ORDER BY position LIMIT ?",
-            (after, until, limit),
+            after,
+            until,
+            limit,
         )
         kept, size = [], 0
         for position, *parts in rows:
@@ -194,59 +201,53 @@ class Journal:
 
     def end(self) -> int:
         """The highest position ever used; 0 before the first."""
-        row = (
-            self._connection()
-            .execute("SELECT seq FROM sqlite_sequence WHERE name = 'entry'")
-            .fetchone()
-        )
-        return int(row[0]) if row else 0
+        return int(self._value("SELECT seq FROM sqlite_sequence WHERE name = 'entry'") or 0)
 
     def begin(self) -> int:
-        """The position below the oldest entry still here."""
-        row = self._connection().execute("SELECT min(position) FROM entry").fetchone()
-        return self.end() if row[0] is None else int(row[0]) - 1
+        """The position below the oldest entry still here; the end, if there is none."""
+        query = (
+            "SELECT coalesce((SELECT min(position) - 1 FROM entry), "
+            "(SELECT seq FROM sqlite_sequence WHERE name = 'entry'), 0)"
+        )
+        return int(self._value(query))
 
     def position_of(self, name: str, addressee: str) -> int | None:
         """Where the id `name` came in for `addressee`; None if it is not, or no longer, known."""
-        row = (
-            self._connection()
-            .execute("SELECT position FROM seen WHERE id = ? AND addressee = ?", (name, addressee))
-            .fetchone()
-        )
-        return int(row[0]) if row else None
+        query = "SELECT position FROM seen WHERE id = ? AND addressee = ?"
+        position: int | None = self._value(query, name, addressee)
+        return position
 
     def addressed(self) -> bool:
         """Whether any id is known that was addressed to one plugin only."""
-        query = "SELECT EXISTS (SELECT 1 FROM seen WHERE addressee != '')"
-        return bool(self._connection().execute(query).fetchone()[0])
+        return bool(self._value("SELECT EXISTS (SELECT 1 FROM seen WHERE addressee != '')"))
 
     def newest(self) -> float | None:
         """When the newest known id arrived (epoch seconds)."""
-        row = self._connection().execute("SELECT max(arrived) FROM seen").fetchone()
-        return None if row[0] is None else float(row[0])
+        newest: float | None = self._value("SELECT max(arrived) FROM seen")
+        return newest
 
     def spans(self) -> list[Span]:
         """When the daemon has listened, oldest first."""
-        rows = self._connection().execute("SELECT start, stop FROM listening ORDER BY start")
+        rows = self._rows("SELECT start, stop FROM listening ORDER BY start")
         return [Span(*row) for row in rows]
 
     def refused(self) -> list[Refusals]:
         """What was refused, by reason."""
-        rows = self._connection().execute("SELECT reason, number, last, example FROM refused")
+        rows = self._rows("SELECT reason, number, last, example FROM refused")
         return [Refusals(*row) for row in rows]
 
     def size(self) -> int:
         """Bytes in use on disk, free pages left out."""
-        connection = self._connection()
         pages, free, page = (
-            connection.execute(f"PRAGMA {name}").fetchone()[0]
+            int(self._value(f"PRAGMA {name}"))
             for name in ("page_count", "freelist_count", "page_size")
         )
-        return int((pages - free) * page)
+        return (pages - free) * page
 
     def close(self) -> None:
-        """Close the files and let go of the lock."""
+        """Close the files and let go of the lock; any further use is a JournalError."""
         with self._writing:
+            self._closed = True
             for connection in self._connections:
                 connection.close()
             self._connections.clear()
@@ -266,6 +267,8 @@ class Journal:
 
     def _connection(self) -> sqlite3.Connection:
         """This thread's connection."""
+        if self._closed:
+            raise JournalError(f"the journal {self.path} is closed")
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
@@ -275,21 +278,33 @@ class Journal:
             self._connections.append(connection)
         return connection
 
+    def _rows(self, query: str, *values: Any) -> Iterator[Any]:
+        try:
+            yield from self._connection().execute(query, values)
+        except sqlite3.Error as error:
+            raise JournalError(
+                f"the journal {self.path} cannot be read: {error}; {_cure(error)}"
+            ) from error
+
+    def _value(self, query: str, *values: Any) -> Any:
+        """The first column of the first row, or None."""
+        return next(self._rows(query, *values), (None,))[0]
+
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        connection = self._connection()
         with self._writing:
+            connection = self._connection()
             try:
                 connection.execute("BEGIN IMMEDIATE")
                 yield connection
                 connection.execute("COMMIT")
             except BaseException as error:
                 if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                if isinstance(error, sqlite3.OperationalError):
+                    with suppress(sqlite3.Error):
+                        connection.execute("ROLLBACK")
+                if isinstance(error, sqlite3.Error):
                     raise JournalWriteError(
-                        f"the journal {self.path} cannot be written: {error}; make room or mend "
-                        "its disk, it goes on by itself"
+                        f"the journal {self.path} cannot be written: {error}; {_cure(error)}"
                     ) from error
                 raise
 
@@ -298,10 +313,14 @@ class Journal:
         while True:
             with self._transaction() as connection:
                 count = connection.execute(statement, (bound, TRIM_STEP)).rowcount
-                connection.execute("PRAGMA incremental_vacuum").fetchall()
+                # The module takes one step of it, which gives one page back to the disk.
+                for _ in range(self._value("PRAGMA freelist_count") - SPARE_PAGES):
+                    connection.execute("PRAGMA incremental_vacuum")
             total += count
             if count < TRIM_STEP:
                 return total
+            # Locks are not fair: without a pause, who waits to append would wait for all steps.
+            clock.sleep(TRIM_PAUSE)
 
 
 def _keep(connection: sqlite3.Connection, entry: Entry) -> bool:
@@ -328,13 +347,27 @@ def _create(connection: sqlite3.Connection) -> None:
 
 
 def _identity(connection: sqlite3.Connection, path: Path) -> str:
-    uuid, version = connection.execute("SELECT uuid, format FROM identity").fetchone()
+    try:
+        row = connection.execute("SELECT uuid, format FROM identity").fetchone()
+    except sqlite3.OperationalError:
+        row = None
+    if row is None:
+        raise JournalError(
+            f"{path} is no journal of statscache; set statscache.journal.path to another file"
+        )
+    uuid, version = row
     if version != FORMAT:
         raise JournalError(
             f"the journal {path} has format {version}, this version reads {FORMAT}: "
             "run the version of statscache that wrote it"
         )
     return str(uuid)
+
+
+def _cure(error: sqlite3.Error) -> str:
+    if isinstance(error, sqlite3.OperationalError):
+        return "make room or mend its disk, then it goes on by itself"
+    return "if it cannot be saved, move it away and run `statscache journal adopt` with the new one"
 
 
 def _lock(path: Path, wait: float, now: Callable[[], float] = clock.monotonic) -> IO[str]:
@@ -359,9 +392,9 @@ def _lock(path: Path, wait: float, now: Callable[[], float] = clock.monotonic) -
                 "for it with statscache.journal.wait"
             )
         clock.sleep(LOCK_POLL)
-    guard.truncate(0)
-    guard.write(f"process {os.getpid()} on {socket.gethostname()}")
-    guard.flush()
+    with suppress(OSError):  # the lock counts; its owner's name is only told to others
+        os.ftruncate(guard.fileno(), 0)
+        os.pwrite(guard.fileno(), f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
     return guard
 
 

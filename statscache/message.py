@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import re
+import reprlib
+import sys
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -24,9 +25,9 @@ EARLIEST = 946_684_800
 """2000-01-01 UTC. No bus is older: an earlier stamp comes from a clock that was never set."""
 
 MAXIMUM_DEPTH = 200
-"""Levels of nesting; well below what any JSON decoder in any thread can follow."""
+"""Levels of nesting that are always taken; well below what any JSON decoder can follow."""
 
-_YEAR_PREFIX = re.compile(r"\d{4}-(?=.)")
+_YEAR_PREFIX = re.compile(r"^[0-9]{4}-(?=.)")
 
 
 class Entry(NamedTuple):
@@ -62,14 +63,14 @@ def entry(
             its arrival, longer than `maximum_bytes`, or nested too deeply.
     """
     if not isinstance(message, Mapping):
-        raise RefusedError("not a JSON object", one_line(repr(message), 80))
+        raise RefusedError("not a JSON object", one_line(reprlib.repr(message), 80))
     topic = message.get("topic")
     if not isinstance(topic, str) or not topic:
-        raise RefusedError("no topic", one_line(repr(topic), 80))
+        raise RefusedError("no topic", one_line(reprlib.repr(topic), 80))
     stamp = usable_time(message.get("timestamp"))
     if stamp is not None and stamp > arrived + maximum_future:
         raise RefusedError(
-            "stamped in the future", f"{stamp - arrived:.0f} s ahead, topic {one_line(topic, 80)}"
+            "stamped in the future", f"{stamp - arrived:.6g} s ahead, topic {one_line(topic, 80)}"
         )
     name = message_id(message, stamp)
     time = arrived if stamp is None else stamp
@@ -83,9 +84,8 @@ def usable_time(stamp: object) -> float | None:
     """`stamp` if it is a number of seconds since 1970 that a bus can have sent, else None."""
     if isinstance(stamp, bool) or not isinstance(stamp, int | float):
         return None
-    if not math.isfinite(stamp) or stamp < EARLIEST:
-        return None
-    return stamp
+    # Neither NaN, nor infinity, nor an integer that no float can hold is within these bounds.
+    return stamp if EARLIEST <= stamp <= sys.float_info.max else None
 
 
 def message_id(message: Mapping[str, Any], stamp: float | None) -> str:
@@ -111,7 +111,9 @@ def message_id(message: Mapping[str, Any], stamp: float | None) -> str:
 
 
 def encode(message: Message) -> bytes | str:
-    """`message` as JSON: bytes, or text where it holds what orjson cannot keep.
+    """`message` as JSON: bytes, or text where it holds what orjson refuses.
+
+    NaN and the infinities, for which JSON has no number, become null in bytes.
 
     Raises:
         RefusedError: nested too deeply.

@@ -9,8 +9,7 @@ from typing import Any, ClassVar
 
 from moksha.hub.api.producer import PollingProducer
 
-from .consumer import ENGINE
-from .engine import Engine
+from .consumer import CONSUMER, StatsConsumer
 
 log = logging.getLogger(__name__)
 
@@ -26,10 +25,10 @@ class _TurnProducer(PollingProducer):  # type: ignore[misc] # moksha has no anno
     period: ClassVar[int]
 
     def __init__(self, hub: Any) -> None:
-        engine: Engine | None = getattr(hub, ENGINE, None)
-        if engine is None:
+        consumer: StatsConsumer | None = getattr(hub, CONSUMER, None)
+        if consumer is None:
             return
-        self._engine = engine
+        self._consumer = consumer
         self._turned = time.time() // self.period
         super().__init__(hub)
 
@@ -37,7 +36,7 @@ class _TurnProducer(PollingProducer):  # type: ignore[misc] # moksha has no anno
         now = time.time()
         if now // self.period != self._turned:
             self._turned = now // self.period
-            self._engine.turn(self.period, now)
+            self._consumer.turn(self.period)
 
 
 class OneSecondProducer(_TurnProducer):

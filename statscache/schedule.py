@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 DAY = timedelta(days=1)
+SECOND = timedelta(seconds=1)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Window(NamedTuple):
@@ -36,7 +38,7 @@ class Schedule:
         if interval <= timedelta(0) or interval.microseconds:
             raise ValueError(f"interval must be a positive number of whole seconds: {interval!r}")
         self.interval = interval
-        self.length = interval // timedelta(seconds=1)
+        self.length = interval // SECOND
 
     @property
     def days(self) -> int:
@@ -60,7 +62,8 @@ class Schedule:
 
     def window(self, time: float | datetime) -> Window:
         """The window that holds `time` (epoch seconds, or a datetime)."""
-        seconds = _aware(time).timestamp() if isinstance(time, datetime) else time
+        # In whole seconds: `timestamp()` rounds the last microseconds of a far year up.
+        seconds = (_aware(time) - EPOCH) // SECOND if isinstance(time, datetime) else time
         start = self.start(seconds)
         return Window(start, start + self.length)
 

@@ -11,10 +11,11 @@ from typing import Any, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy.engine import URL, Connection, Engine, ExceptionContext, make_url
 
 from .errors import ConfigError, StoreError
 from .journal import PRIVATE, PRIVATE_DIRECTORY
+from .models.base import NOTED
 
 BUSY_SECONDS = 5
 CONNECT_SECONDS = 5
@@ -27,7 +28,8 @@ class Guard(Protocol):
 
     def beginning(self, connection: Connection) -> None: ...
     def ending(self, connection: Connection) -> None: ...
-    def executing(self, connection: Connection, statement: str) -> None: ...
+    def executing(self, connection: Connection, statement: str, noted: bool) -> None: ...
+    def failed(self, error: BaseException) -> None: ...
 
 
 class Store:
@@ -101,7 +103,11 @@ def _open(url: URL, is_sqlite: bool, connections: int) -> Engine:
     )
     try:
         return sa.create_engine(
-            url, connect_args=arguments, pool_size=connections, max_overflow=connections
+            url,
+            connect_args=arguments,
+            pool_size=connections,
+            max_overflow=connections,
+            pool_pre_ping=not is_sqlite,
         )
     except ModuleNotFoundError as error:
         raise ConfigError(
@@ -136,6 +142,7 @@ def _listen(engine: Engine) -> None:
     event.listen(engine, "commit", _on_end)
     event.listen(engine, "rollback", _on_end)
     event.listen(engine, "before_cursor_execute", _on_execute)
+    event.listen(engine, "handle_error", _on_error)
 
 
 def _on_sqlite_connect(driver: Any, _record: Any) -> None:
@@ -159,8 +166,14 @@ def _on_end(connection: Connection) -> None:
 
 
 def _on_execute(
-    connection: Connection, _cursor: Any, statement: str, _values: Any, _context: Any, _many: bool
+    connection: Connection, _cursor: Any, statement: str, _values: Any, context: Any, _many: bool
 ) -> None:
     guard: Guard | None = connection.get_execution_options().get(GUARD)
     if guard:
-        guard.executing(connection, statement)
+        guard.executing(connection, statement, context.execution_options.get(NOTED, False))
+
+
+def _on_error(context: ExceptionContext) -> None:
+    options = context.connection.get_execution_options() if context.connection else {}
+    if options.get(GUARD) and context.sqlalchemy_exception:
+        options[GUARD].failed(context.sqlalchemy_exception)

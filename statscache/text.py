@@ -2,12 +2,14 @@
 
 SQLite and PostgreSQL refuse lone surrogates, PostgreSQL also NUL and over-long index keys.
 Keys are therefore escaped, and cut with a hash of the whole, so that equal keys stay equal and
-different ones stay different.
+different ones stay different. (Only a text that spells such an escape out is taken for it, so that
+a key as it is shown, asked for again, is the same key.)
 """
 
 from __future__ import annotations
 
 import hashlib
+import traceback
 
 KEY_LENGTH = 255
 DIGEST_LENGTH = 16
@@ -37,3 +39,9 @@ def one_line(text: str, length: int = 200) -> str:
     """`text` for a log line: no control characters that could forge another line, and short."""
     printable = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[: length + 1])
     return printable if len(printable) <= length else printable[: length - 1] + "…"
+
+
+def sentence(error: BaseException, length: int = 500) -> str:
+    """What `error` is and says, for a log line; it may be one that cannot even say so."""
+    said = "".join(traceback.format_exception_only(error)).strip()
+    return one_line(said.removeprefix(f"{type(error).__module__}."), length)

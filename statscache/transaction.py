@@ -5,32 +5,45 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from contextlib import ExitStack
+from datetime import datetime
 from types import TracebackType
 from typing import Any
 
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, RootTransaction
 from sqlalchemy.orm import Session
 
+from . import checkpoints
 from .errors import TransactionEndedError
+from .faults import is_outage
 from .models import BaseModel
 from .models.base import TOUCHED, Touched
 from .models.columns import epoch
 from .store import Store, in_transaction
 
-_ENDS = re.compile(r"\s*(COMMIT|END|ABORT|BEGIN|START|PREPARE|ROLLBACK(?!\s+TO\b))\b", re.I)
+
+def _words(pattern: str) -> re.Pattern[str]:
+    """Statements that begin so, after blanks and comments."""
+    return re.compile(rf"(?:\s|--[^\n]*\n|/\*.*?\*/)*(?:{pattern})\b", re.I | re.S)
+
+
+_ENDS = _words(r"COMMIT|END|ABORT|BEGIN|START|PREPARE|ROLLBACK(?!\s+TO\b)")
+_OUTLASTS = _words(r"SET(?!\s+LOCAL\b)|RESET|DISCARD|LISTEN|PRAGMA|ATTACH")
+_ONLY_READS = _words("SELECT|SAVEPOINT|RELEASE|ROLLBACK")
 
 
 class GuestSession(Session):
     """The session that a plugin is handed: its `commit()` and `rollback()` end a savepoint only.
 
     The transaction opens with the first statement, not before. `touched` collects the rows that
-    were changed through it; `used` says whether it ran a statement at all.
+    were changed through it; `explained` says that it knows of what the running statement writes;
+    `used` says whether it ran a statement at all.
     """
 
     def __init__(self, connection: Callable[[], Connection]) -> None:
         super().__init__(join_transaction_mode="create_savepoint")
         self._open = connection
         self.used = False
+        self.explained = False
         self.touched: set[Touched] = self.info.setdefault(TOUCHED, set())
 
     def get_bind(self, *_arguments: Any, **_options: Any) -> Connection:
@@ -38,10 +51,14 @@ class GuestSession(Session):
         return self._open()
 
     def flush(self, objects: Any = None) -> None:
-        for instance in {*self.new, *self.dirty, *self.deleted}:
-            if isinstance(instance, BaseModel) and instance.timestamp is not None:
-                self.touched.add((_seconds(instance.timestamp), _key(instance)))
-        super().flush(objects)
+        changed = {*self.new, *self.dirty, *self.deleted}
+        rows = [_touched(one) for one in changed if isinstance(one, BaseModel)]
+        self.touched.update(row for row in rows if row)
+        self.explained = all(rows)
+        try:
+            super().flush(objects)
+        finally:
+            self.explained = False
 
 
 class Transaction:
@@ -49,31 +66,46 @@ class Transaction:
 
     A guest that ends it from inside is stopped by TransactionEndedError before the database hears
     of it, or, where it went round SQLAlchemy, before anything more is written.
+
+    Args:
+        ident: the statistic whose rows are changed.
+        lock: locks the checkpoint of that statistic; its new revision.
     """
 
-    def __init__(self, store: Store, lock: Callable[[Connection], None]) -> None:
+    def __init__(self, store: Store, ident: str, lock: Callable[[Connection], int]) -> None:
         self.session = GuestSession(self.connection)
+        self.revision = 0
         self._store = store
+        self._ident = ident
         self._lock = lock
         self._stack = ExitStack()
         self._connection: Connection | None = None
-        self._locked = False
+        self._root: RootTransaction | None = None
+        self._failure: BaseException | None = None
+        self._outage: BaseException | None = None
+        self._unexplained = False
+        self._tainted = False
         self._finishing = False
 
     def connection(self) -> Connection:
-        """The connection, in its transaction, the checkpoint locked."""
+        """The connection, in its transaction, the checkpoint locked.
+
+        What keeps it from being opened is raised again however often a guest asks.
+        """
+        if self._failure:
+            raise self._failure
         if self._connection is None:
-            connection = self._stack.enter_context(self._store.connection(self))
-            connection.begin()
-            self._connection = connection
-            self._lock(connection)
-            self._locked = True
+            try:
+                self._connection = self._begin()
+            except BaseException as error:
+                self._failure = error
+                raise
         return self._connection
 
     @property
     def touched(self) -> set[Touched]:
-        """The rows that were changed through the session, as far as it can tell."""
-        return self.session.touched
+        """The rows that were changed through the session; none if it cannot be told which."""
+        return set() if self._unexplained else self.session.touched
 
     def commit(self) -> None:
         """Write everything down.
@@ -82,10 +114,11 @@ class Transaction:
             TransactionEndedError: a guest ended the transaction behind our back.
         """
         self.session.commit()
-        connection = self.connection()
-        self._refuse_if_ended(connection)
+        held = checkpoints.read_one(self.connection(), self._ident)
+        if held.revision != self.revision or self._root is None:
+            raise TransactionEndedError("a plugin rolled the transaction back behind our back")
         self._finishing = True
-        connection.commit()
+        self._root.commit()
 
     def __enter__(self) -> Transaction:
         return self
@@ -94,40 +127,59 @@ class Transaction:
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
         self._finishing = True
-        try:
+        self._failure = TransactionEndedError("a plugin may not keep its session for later")
+        with self._stack:
+            if self._connection and not self._connection.closed and (error or self._tainted):
+                # Nobody knows in what state a guest left it.
+                self._connection.invalidate()
             self.session.close()
-        finally:
-            self._stack.close()
+        if error and self._outage and not is_outage(error):
+            raise self._outage from error
 
     def beginning(self, _connection: Connection) -> None:
         if self._connection is not None:
             raise TransactionEndedError("the transaction has ended; a plugin cannot begin another")
 
     def ending(self, _connection: Connection) -> None:
-        if not self._finishing:
+        if self._connection is not None and not self._finishing:
             raise TransactionEndedError(
                 "a plugin may not end the transaction of its connection: use session.commit()"
             )
 
-    def executing(self, connection: Connection, statement: str) -> None:
-        if not self._locked or self._finishing:
+    def executing(self, connection: Connection, statement: str, noted: bool) -> None:
+        if self._connection is None or self._finishing:
             return
         if _ENDS.match(statement):
             raise TransactionEndedError(
-                f"a plugin may not run {statement.split(maxsplit=1)[0]}: use session.commit()"
+                f"a plugin may not run {statement.strip():.40}: use session.commit()"
             )
-        self._refuse_if_ended(connection)
-
-    def _refuse_if_ended(self, connection: Connection) -> None:
         if not in_transaction(connection):
             raise TransactionEndedError(
                 "a plugin ended the transaction behind our back (a commit or rollback of the "
                 "driver's own connection, or a conflict resolved by OR ROLLBACK)"
             )
+        if _OUTLASTS.match(statement):
+            self._tainted = True
+        if not (noted or self.session.explained or _ONLY_READS.match(statement)):
+            self._unexplained = True
+
+    def failed(self, error: BaseException) -> None:
+        if is_outage(error):
+            self._outage = error
+
+    def _begin(self) -> Connection:
+        connection = self._stack.enter_context(self._store.connection(self))
+        self._root = connection.begin()
+        self.revision = self._lock(connection)
+        return connection
 
 
-def _seconds(timestamp: Any) -> float:
-    return epoch(timestamp) if hasattr(timestamp, "timestamp") else float(timestamp)
+def _touched(instance: BaseModel) -> Touched | None:
+    """The row that `instance` is, if that can be told before it is written."""
+    time: Any = instance.timestamp
+    if not isinstance(time, datetime | int | float):
+        return None
+    return (epoch(time) if isinstance(time, datetime) else float(time)), _key(instance)
 
 
 def _key(instance: BaseModel) -> tuple[tuple[str, Any], ...]:

@@ -15,8 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from statscache.demo import shapes
-from statscache.demo.traffic import Arrival, messages, retimed
+from statscache.demo import building, releasing
+from statscache.demo.cast import LONGEST, cast
+from statscache.demo.traffic import SHARES, Arrival, messages, retimed
 
 HOUR, DAY, WEEK = 3600, 86_400, 604_800
 MONDAY = 1_767_571_200  # 2026-01-05 00:00 UTC
@@ -205,20 +206,20 @@ def test_a_build_begins_before_it_ends(fortnight):
 @pytest.mark.parametrize(
     "shape",
     [
-        *shapes.SHARES,
-        shapes.updates_push,
-        shapes.mass_rebuild,
-        shapes.updates_sync,
-        shapes.rawhide_compose,
-        shapes.branched_compose,
+        *SHARES,
+        releasing.updates_push,
+        building.mass_rebuild,
+        releasing.updates_sync,
+        releasing.rawhide_compose,
+        releasing.branched_compose,
     ],
 )
 def test_no_story_lasts_longer_than_is_remembered(shape):
     rng = Random(1)
     for _ in range(50):
-        story = shape(shapes.cast(rng, MONDAY))
+        story = shape(cast(rng, MONDAY))
         assert story
-        assert all(0 <= sent.after <= shapes.LONGEST for sent in story)
+        assert all(0 <= sent.after <= LONGEST for sent in story)
 
 
 def stamped(*times: float | None) -> list[dict[str, Any]]:

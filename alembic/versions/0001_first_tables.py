@@ -52,6 +52,8 @@ def create_volume(name: str, key: str | None) -> None:
         sa.Column("id", BIG, primary_key=True),
         sa.UniqueConstraint("timestamp", *keys, name=f"{name}_key"),
     )
+    if keys:
+        op.create_index(f"{name}_history", name, [*keys, "timestamp"])
 
 
 def create_owner() -> None:

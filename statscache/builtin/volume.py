@@ -27,7 +27,7 @@ class Volume(Count):
 
     name = "volume"
     unit = "messages"
-    reads_only = True
+    envelope_only = True
 
 
 class VolumeByCategory(Count):
@@ -35,7 +35,7 @@ class VolumeByCategory(Count):
 
     name, by = "volume, by category", ("category",)
     unit = "messages"
-    reads_only = True
+    envelope_only = True
 
     def count(self, message: Message) -> Iterator[str]:
         yield topic_parts(message).category
@@ -46,7 +46,7 @@ class VolumeByTopic(Count):
 
     name, by = "volume, by topic", ("topic",)
     unit = "messages"
-    reads_only = True
+    envelope_only = True
 
     def count(self, message: Message) -> Iterator[str]:
         yield message["topic"]

@@ -18,10 +18,40 @@ from time import gmtime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from statscache.demo import shapes
+from statscache.demo import building, community, releasing
+from statscache.demo.cast import LONGEST, Sent, Shape, cast
 from statscache.message import usable_time
 
 DAY, WEEK = 86_400, 604_800
+
+SHARES: dict[Shape, int] = {
+    building.koji_build: 28,
+    building.koji_scratch_build: 44,
+    building.copr_build: 20,
+    building.dist_git_push: 24,
+    releasing.bodhi_update: 8,
+    releasing.bodhi_comment: 14,
+    community.bugzilla: 34,
+    community.pagure_pull_request: 12,
+    community.pagure_issue: 10,
+    community.pagure_push: 10,
+    community.github: 30,
+    releasing.openqa_test: 20,
+    releasing.centos_ci: 8,
+    releasing.gating: 20,
+    building.module_build: 3,
+    building.koschei: 14,
+    community.upstream_release: 10,
+    releasing.mdapi: 14,
+    community.playbook: 5,
+    community.nagios: 5,
+    community.badge: 10,
+    community.karma: 6,
+    community.meeting: 2,
+    community.beside_packaging: 24,
+    community.oddity: 12,
+}
+"""How many of each shape there are among the stories of a day."""
 
 BLOCK = 300
 """Seconds of traffic that are made at once; divides a day."""
@@ -32,7 +62,11 @@ HOURS = (6, 6, 6, 6, 6, 7, 9, 12, 14, 15, 15, 15, 15, 17, 18, 18, 16, 14, 12, 11
 WEEKEND = 0.45
 """How busy a Saturday or Sunday is, compared to a working day."""
 
-DAILY = {0: shapes.updates_sync, 18_900: shapes.rawhide_compose, 22_500: shapes.branched_compose}
+DAILY = {
+    0: releasing.updates_sync,
+    18_900: releasing.rawhide_compose,
+    22_500: releasing.branched_compose,
+}
 """What begins at the same second of every day (UTC), once, however quiet the bus is."""
 
 PUSH, PUSH_LENGTH = 0.05, 900
@@ -50,12 +84,12 @@ NO_TIMESTAMP, NO_ID, LATE, AGAIN = 0.0005, 0.005, 0.01, 0.02
 LATEST = 21_000
 """Seconds between sending and arrival, at most."""
 
-Mix = tuple[shapes.Shape, ...]
+Mix = tuple[Shape, ...]
 
-EVERY_DAY: Mix = tuple(shape for shape, share in shapes.SHARES.items() for _ in range(share))
-UPDATES_PUSH, MASS_REBUILD = (shapes.updates_push,), (shapes.mass_rebuild,)
+EVERY_DAY: Mix = tuple(shape for shape, share in SHARES.items() for _ in range(share))
+UPDATES_PUSH, MASS_REBUILD = (releasing.updates_push,), (building.mass_rebuild,)
 
-MEMORY = shapes.LONGEST + LATEST + 60
+MEMORY = LONGEST + LATEST + 60
 """Seconds after its beginning in which all of a story arrives, its last copy included."""
 
 LONGEST_GAP = 60.0
@@ -107,14 +141,14 @@ def _block(begin: int, rate: float, seed: int) -> Iterator[Arrival]:
     rng = Random(f"{seed} {begin}")
     sent_by: Counter[str | None] = Counter()
     for moment, shape in _stories(begin, rate, rng):
-        for sent in shape(shapes.cast(rng, int(moment))):
+        for sent in shape(cast(rng, int(moment))):
             sent_by[sent.username] += 1
             time = moment + sent.after
             message = _message(sent, time, sent_by[sent.username], rng)
             yield from _deliveries(message, time, rng)
 
 
-def _stories(begin: int, rate: float, rng: Random) -> Iterator[tuple[float, shapes.Shape]]:
+def _stories(begin: int, rate: float, rng: Random) -> Iterator[tuple[float, Shape]]:
     """When a story begins, and which: a Poisson process for each occasion."""
     for mix, messages_a_second in _occasions(begin, rate):
         stories_a_second = messages_a_second / _mean_length(mix)
@@ -143,10 +177,10 @@ def _occasions(begin: int, rate: float) -> Iterator[tuple[Mix, float]]:
 def _mean_length(mix: Mix) -> float:
     """Messages in a story of the mix, on average over a sample."""
     rng, sample = Random(0), mix * 8
-    return sum(len(shape(shapes.cast(rng, 0))) for shape in sample) / len(sample)
+    return sum(len(shape(cast(rng, 0))) for shape in sample) / len(sample)
 
 
-def _message(sent: shapes.Sent, time: float, i: int, rng: Random) -> dict[str, Any]:
+def _message(sent: Sent, time: float, i: int, rng: Random) -> dict[str, Any]:
     """`sent` as fedmsg stamps it; `i` counts what a publisher, which never lives long, has sent."""
     message = {
         "topic": sent.topic,

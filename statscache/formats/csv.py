@@ -6,6 +6,8 @@ import csv
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+import orjson
+
 from .value import plain
 
 
@@ -17,13 +19,18 @@ class _Line:
 
 
 def lines(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:
-    """The header, then a line a row; a None is an empty field."""
+    """The header, then a line a row; a None is an empty field, and what has parts is JSON."""
     writer = csv.writer(_Line())
     yield writer.writerow(columns)
     for row in rows:
-        yield writer.writerow([plain(value) for value in row])
+        yield writer.writerow([_field(value) for value in row])
 
 
 def dumps(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """The whole as one text."""
     return "".join(lines(columns, rows))
+
+
+def _field(value: Any) -> Any:
+    value = plain(value)
+    return orjson.dumps(value).decode() if isinstance(value, dict | list) else value

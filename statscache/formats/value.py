@@ -11,6 +11,9 @@ from ..text import storable
 WHOLE = 1 << 53
 """Integers up to here are exact in every JSON reader."""
 
+TOO_LARGE = 1 << 63
+"""Integers from here on are more than 64 bits hold."""
+
 
 def plain(value: Any) -> Any:
     """`value` as JSON's own types: a datetime is epoch seconds (naive is UTC), whole if it can be.
@@ -19,6 +22,8 @@ def plain(value: Any) -> Any:
     """
     if isinstance(value, str):
         return storable(value)
+    if isinstance(value, int) and not -TOO_LARGE <= value < TOO_LARGE:
+        return str(value)
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, datetime):
@@ -28,10 +33,10 @@ def plain(value: Any) -> Any:
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {storable(str(key)): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
-    return str(value)
+    return storable(str(value))
 
 
 def _whole(number: float) -> int | float:

@@ -15,6 +15,12 @@ from .columns import BigInt, Time
 TOUCHED = "touched"
 """Under this name a session's `info` may hold a set, which collects what was changed."""
 
+NOTED = "noted"
+"""An option of statements: what they change is in that set."""
+
+MOST_TOUCHED = 1_000
+"""If more rows than this were touched at once, nobody asks which they were."""
+
 Touched = tuple[float, tuple[tuple[str, Any], ...]]
 """A row that changed: its timestamp in epoch seconds, and its key columns with their values."""
 

@@ -35,7 +35,8 @@ class Time(TypeDecorator[datetime]):
         if value is None:
             return None
         if dialect.name == "sqlite":
-            return epoch(value) if isinstance(value, datetime) else float(value)
+            # Through a datetime, so that what is written is what is read and asked for.
+            return epoch(value if isinstance(value, datetime) else moment(value))
         return value if isinstance(value, datetime) else moment(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Mapped, Session, declared_attr, mapped_column
 
-from .base import TOUCHED, BaseModel, Touched
+from .base import MOST_TOUCHED, NOTED, TOUCHED, BaseModel, Touched
 from .columns import BigInt, Key, Time
 
 TABLE_PREFIX = "stat_"
@@ -51,14 +51,15 @@ class CountModel(BaseModel):
             _add_on_postgresql(cls, connection, rows)
         touched: set[Touched] | None = session.info.get(TOUCHED)
         if touched is not None:
-            touched.update((row[0], tuple(zip(cls.by, row[1:], strict=True))) for row, _ in rows)
+            some = (row for row, _ in rows[: MOST_TOUCHED + 1])
+            touched.update((row[0], tuple(zip(cls.by, row[1:], strict=True))) for row in some)
 
 
 def _add_on_sqlite(
     model: type[CountModel], connection: Connection, rows: Sequence[tuple[Row, int]]
 ) -> None:
     values = [(float(row[0]), *row[1:], volume) for row, volume in rows]
-    connection.exec_driver_sql(_sqlite_statement(model), values)
+    connection.exec_driver_sql(_sqlite_statement(model), values, {NOTED: True})
 
 
 def _add_on_postgresql(
@@ -67,7 +68,7 @@ def _add_on_postgresql(
     for start in range(0, len(rows), ROWS_PER_STATEMENT):
         part = [(*row, volume) for row, volume in rows[start : start + ROWS_PER_STATEMENT]]
         arrays = [list(column) for column in zip(*part, strict=True)]
-        connection.exec_driver_sql(_postgresql_statement(model), tuple(arrays))
+        connection.exec_driver_sql(_postgresql_statement(model), tuple(arrays), {NOTED: True})
 
 
 @cache
@@ -119,13 +120,17 @@ def count_model(ident: str, by: tuple[str, ...]) -> type[CountModel]:
     """The model of the statistic `ident` with the key columns `by`, made once."""
     name = table_name(ident)
     columns: dict[str, Any] = {column: mapped_column(Key, nullable=False) for column in by}
-    unique = sa.UniqueConstraint("timestamp", *by, name=f"{name}_key")
+    indexes: list[sa.schema.SchemaItem] = [
+        sa.UniqueConstraint("timestamp", *by, name=f"{name}_key")
+    ]
+    if by:
+        indexes.append(sa.Index(f"{name}_history", *by, "timestamp"))
     return type(
         f"Count_{name}",
         (CountModel,),
         {
             "__tablename__": name,
-            "__table_args__": (unique,),
+            "__table_args__": tuple(indexes),
             "__module__": __name__,
             "by": by,
             # The unique constraint begins with the timestamp and serves as its index.

@@ -37,6 +37,8 @@ class BasePlugin:
         layout: what a dashboard should know, served at `/api/IDENT/layout`; None is nothing.
         version: a new one means that the rows have to be made anew.
         reads_only: True promises that messages are never changed, and saves a copy of each.
+        envelope_only: True asks for nothing of a message but `topic`, `timestamp` and `msg_id`,
+            and saves decoding it.
     """
 
     name: Any = None
@@ -51,6 +53,7 @@ class BasePlugin:
     layout: Any = None
     version: ClassVar[str] = "1"
     reads_only: ClassVar[bool] = False
+    envelope_only: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -66,7 +69,8 @@ class BasePlugin:
     @classmethod
     def at(cls, *intervals: timedelta) -> list[type[BasePlugin]]:
         """The same statistic once for each of `intervals`: what an entry point may point to."""
-        return [type(cls.__name__, (cls,), {"interval": interval}) for interval in intervals]
+        same = {"__doc__": cls.__doc__, "__module__": cls.__module__}
+        return [type(cls.__name__, (cls,), {**same, "interval": each}) for each in intervals]
 
     @property
     def ident(self) -> str:

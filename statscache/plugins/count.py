@@ -13,10 +13,10 @@ from ..message import Message
 from ..models import BaseModel, count_model
 from ..models.count import Row
 from ..schedule import Schedule
-from ..text import key
+from ..text import key as text_key
 from .api import BasePlugin
 
-Found = str | int | Sequence[str | int]
+Found = str | int | tuple[str | int, ...]
 """What `count` yields: a key, or a tuple of them, or such a tuple with an amount at its end."""
 
 
@@ -39,7 +39,6 @@ class Count(BasePlugin):
         if schedule is None:
             raise PluginError(f"{type(self).__name__} counts in windows: give it an interval")
         self._start = schedule.start
-        self._amounts: Counter[Row] = Counter()
         if model is None:
             self.model = count_model(self.ident, tuple(self.by))
 
@@ -51,23 +50,25 @@ class Count(BasePlugin):
         """
         yield ()
 
-    def process(self, message: Message) -> None:
-        start = self._start(message["timestamp"])
-        for found in self.count(message):
-            row, amount = self._row(start, found)
-            self._amounts[row] += amount
-
-    def update(self, session: Session) -> None:
-        amounts, self._amounts = self._amounts, Counter()
+    def handle(self, session: Session, messages: Sequence[Message]) -> None:
+        found = Counter(
+            (self._start(message["timestamp"]), key)
+            for message in messages
+            for key in self.count(message)
+        )
+        amounts: Counter[Row] = Counter()
+        for (start, key), times in found.items():
+            row, amount = self._row(start, key)
+            amounts[row] += amount * times
         self.model.add(session, amounts)
 
     def _row(self, start: int, found: Found) -> tuple[Row, int]:
-        parts = found if isinstance(found, tuple | list) else (found,)
+        parts: Sequence[str | int] = found if isinstance(found, tuple) else (found,)
         amount = 1
         if len(parts) == len(self.by) + 1 and isinstance(parts[-1], int):
-            *parts, amount = parts
+            amount, parts = parts[-1], parts[:-1]
         if len(parts) != len(self.by):
             raise PluginError(
                 f"{self.ident} counts by {', '.join(self.by) or 'nothing'}, but yielded {found!r}"
             )
-        return (start, *map(key, parts)), amount
+        return (start, *map(text_key, parts)), amount

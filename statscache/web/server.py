@@ -1,0 +1,58 @@
+"""The application on a port, by a server that production can use."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from typing import NoReturn
+
+import waitress
+from flask import Flask
+
+from ..errors import ConfigError
+
+THREADS = 8
+
+
+def serve(app: Flask, host: str = "127.0.0.1", port: int = 8080) -> None:
+    """Answer requests until SIGTERM or SIGINT, then finish those in hand and return.
+
+    Says where it listens. Port 0 picks a free one.
+
+    Raises:
+        ConfigError: nobody can listen at that address.
+    """
+    listening = _listen(host, port)
+    server = waitress.create_server(
+        app,
+        sockets=[listening],
+        threads=THREADS,
+        ident="statscache",
+        clear_untrusted_proxy_headers=True,
+    )
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _stop)
+    print(f"Serving on {_url(*listening.getsockname()[:2])}", flush=True)
+    server.run()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        if port not in range(65_536):
+            raise OSError("ports are numbers from 0 to 65535")
+        family, *_, address = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0]
+        return socket.create_server((str(address[0]), port), family=family)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot listen on {host}, port {port}: {error}; choose others with --host and --port"
+        ) from error
+
+
+def _stop(*_: object) -> NoReturn:
+    """What the server takes as the sign to finish."""
+    raise SystemExit
+
+
+def _url(host: str, port: int) -> str:
+    name = f"[{host}]" if ":" in host else host
+    return f"http://{name}:{port}/"

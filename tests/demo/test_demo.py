@@ -1,0 +1,318 @@
+"""`statscache demo` as a newcomer runs it: real processes, real sockets, real signals."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.request import ProxyHandler, build_opener
+
+import psutil
+import pytest
+from setuptools import build_meta
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parent.parent.parent
+STATSCACHE = Path(sys.executable).parent / "statscache"
+READY = "Ctrl-C ends it."
+
+
+class Demo:
+    """A running `statscache demo`, the leader of its own process group, as from a shell."""
+
+    def __init__(self, home: Path, *arguments: str, program: Path = STATSCACHE) -> None:
+        home.mkdir(exist_ok=True)
+        self._output = home / "output"
+        environment = {**os.environ, "HOME": str(home), "TMPDIR": str(home), "PYTHONWARNINGS": ""}
+        with self._output.open("wb") as output:
+            self.process = subprocess.Popen(
+                [program, "demo", *arguments],
+                cwd=home,
+                env=environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    @property
+    def output(self) -> str:
+        return self._output.read_text()
+
+    @property
+    def folder(self) -> Path:
+        return Path(re.search("its logs are in (.*)", self.output)[1])
+
+    @property
+    def url(self) -> str:
+        return re.search(r"statscache is up: (\S+)", self.output)[1]
+
+    def ready(self) -> Demo:
+        until(lambda: READY in self.output or self.process.poll() is not None, 60)
+        assert READY in self.output, self.output
+        return self
+
+    def group(self) -> list[str]:
+        """The command lines of the processes in its group that live."""
+        return [
+            " ".join(process.cmdline())
+            for process in psutil.process_iter()
+            if process.status() != psutil.STATUS_ZOMBIE and self._has(process.pid)
+        ]
+
+    def end(self, number: signal.Signals = signal.SIGINT) -> int:
+        """Send a signal to all of the group, as a terminal does; the exit code."""
+        os.killpg(self.process.pid, number)
+        return self.process.wait(20)
+
+    def _has(self, pid: int) -> bool:
+        try:
+            return os.getpgid(pid) == self.process.pid
+        except ProcessLookupError:
+            return False
+
+
+def until(question: Callable[[], Any], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not question():
+        assert time.monotonic() < deadline, "it did not come"
+        time.sleep(0.1)
+
+
+def get(url: str) -> str:
+    with build_opener(ProxyHandler({})).open(url, timeout=10) as response:
+        return response.read().decode()
+
+
+StartDemo = Callable[..., Demo]
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartDemo]:
+    started: list[Demo] = []
+
+    def start(*arguments: str, **options: Any) -> Demo:
+        started.append(Demo(tmp_path_factory.mktemp("home"), *arguments, **options))
+        return started[-1]
+
+    yield start
+    for demo in started:
+        if demo.process.poll() is None:
+            demo.process.kill()
+            demo.process.wait()
+
+
+@pytest.fixture(scope="module")
+def running(start: StartDemo) -> Demo:
+    """One that the tests share; those that start others show that two go together."""
+    return start("--days=2", "--rate=20").ready()
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+def test_each_line_to_try_gives_what_it_promises(running):
+    lines = [shlex.split(line) for line in running.output.splitlines() if "curl" in line]
+    urls = [words[-1] for words in lines]
+    assert [words[:-1] for words in lines] == [["curl", "-s"]] * 4
+    idents = json.loads(get(urls[0]))
+    assert {"volume-1s", "volume-by-category-1h"} <= set(idents)
+    rows = list(csv.DictReader(get(urls[1]).splitlines()))
+    assert len({row["timestamp"] for row in rows}) > 20
+    assert {"bodhi", "buildsys", "copr"} <= {row["category"] for row in rows}
+    latest = json.loads(get(urls[2]))
+    assert len(latest) == 10
+    assert time.time() - latest[0]["timestamp"] < 10
+    assert all(f'"ident":"{ident}"' in get(urls[3]) for ident in idents)
+
+
+def test_the_figures_grow_as_the_bus_speaks(running):
+    def volume() -> int:
+        return sum(row["volume"] for row in json.loads(get(f"{running.url}api/volume-1d?limit=2")))
+
+    def seconds() -> list[dict[str, int]]:
+        return json.loads(get(f"{running.url}api/volume-1s?limit=20"))
+
+    before = seconds()
+    until(
+        lambda: len({row["timestamp"] for row in seconds()} - {r["timestamp"] for r in before}) > 3,
+        20,
+    )
+    assert volume() > 0
+
+
+def test_every_message_since_the_history_is_counted_once(running):
+    """Nothing falls into the gap between history and hub."""
+
+
+def test_other_commands_work_in_its_directory(running):
+    listed = subprocess.run(
+        [STATSCACHE, "plugins"], cwd=running.folder, capture_output=True, text=True, check=True
+    )
+    assert re.search(r"volume-1s +statscache +on +[1-9]", listed.stdout)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_everything_within_seconds_and_it_can_be_looked_at_again(start, number):
+    demo = start("--days=1").ready()
+    assert len(demo.group()) == 4
+    begun = time.monotonic()
+    assert demo.end(number) == 0
+    assert time.monotonic() - begun < 8
+    assert demo.group() == []
+    assert demo.output.rstrip().endswith(f"cd {demo.folder} && {STATSCACHE} serve")
+    assert "ended cleanly" in (demo.folder / "hub.log").read_text()
+    assert look_again(demo.folder)
+
+
+def look_again(folder: Path) -> list[Any]:
+    """What `statscache serve` answers in the directory of a demo that has ended."""
+    serve = subprocess.Popen(
+        [STATSCACHE, "serve", "--port=0"], cwd=folder, stdout=subprocess.PIPE, text=True
+    )
+    with serve:
+        url = serve.stdout.readline().split()[-1]
+        rows = json.loads(get(f"{url}api/volume-by-category-1d"))
+        serve.terminate()
+    return rows
+
+
+def test_nobody_is_left_when_it_is_killed(start):
+    demo = start("--days=0").ready()
+    assert len(demo.group()) == 4
+    demo.process.kill()
+    until(lambda: not demo.group(), 10)
+
+
+def test_it_ends_while_it_fills_in_history(start):
+    demo = start("--days=300", "--remove")
+    until(lambda: len(demo.group()) == 3, 20)
+    time.sleep(1)
+    assert demo.end() == 0
+    assert demo.group() == []
+    assert "its data is gone" in demo.output
+    assert not list(demo.process.args[0].parent.glob("statscache-demo-*"))
+
+
+def test_when_a_part_ends_it_is_named_and_all_end(start):
+    demo = start("--days=0").ready()
+    for process in psutil.Process(demo.process.pid).children():
+        if "fedmsg.commands.hub:hub" in process.cmdline():
+            process.kill()
+    assert demo.process.wait(20) == 1
+    assert (
+        f"Error: the demo's hub ended (killed by signal 9); the end of {demo.folder}/hub.log"
+        in demo.output
+    )
+    assert "listening to the bus" in demo.output
+    assert demo.group() == []
+
+
+def test_a_port_that_is_taken_is_told_of_before_anything_else(start, running):
+    port = running.url.rstrip("/").rpartition(":")[2]
+    demo = start(f"--port={port}")
+    assert demo.process.wait(20) == 1
+    assert f"cannot listen on 127.0.0.1, port {port}" in demo.output
+    assert demo.group() == []
+
+
+def test_a_recording_is_counted_and_its_bad_lines_are_named(start, tmp_path):
+    file, topic = tmp_path / "recorded.jsonl", "org.fedoraproject.prod.git.receive"
+    recorded = [
+        {"topic": topic, "msg": {"n": n}, "timestamp": 1_400_000_000 + n, "msg_id": f"2014-{n}"}
+        for n in range(4)
+    ]
+    lines = [*(json.dumps(message).encode() for message in [*recorded, recorded[1]]), b"{", b"\xff"]
+    file.write_bytes(b"\n".join(lines))
+    demo = start(f"--messages={file}").ready()
+    assert f"{file}, line 6 is left out: it is not JSON" in demo.output
+    assert f"{file}, line 7 is left out: it is not UTF-8" in demo.output
+    assert f"{file}: 5 messages are replayed in 0:00:03" in demo.output
+    until(lambda: len(seconds(demo)) == 4, 20)
+    assert [row["volume"] for row in seconds(demo)] == [1, 1, 1, 1]
+    assert len({row["timestamp"] for row in seconds(demo)}) == 4
+
+
+def seconds(demo: Demo) -> list[dict[str, int]]:
+    return json.loads(get(f"{demo.url}api/volume-1s"))
+
+
+def test_a_file_without_messages_is_no_demo(start, tmp_path):
+    (tmp_path / "poem.txt").write_text("Shall I compare thee\nto a summer's day?\n")
+    demo = start(f"--messages={tmp_path}/poem.txt")
+    assert demo.process.wait(20) == 1
+    assert "poem.txt, line 2 is left out: it is not JSON" in demo.output
+    assert "poem.txt holds no message" in demo.output
+
+
+@pytest.mark.parametrize(
+    ("option", "error"),
+    [
+        ("--messages=nowhere", "'nowhere' does not exist"),
+        ("--messages=.", "'.' is a directory"),
+        ("--rate=0", "0.0 is not in the range"),
+        ("--rate=nan", "nan is not a number"),
+        ("--directory=..", "is not empty"),
+    ],
+)
+def test_an_option_that_cannot_be_used_is_told_of_at_once(start, option, error):
+    demo = start(option)
+    assert demo.process.wait(20) > 0
+    assert error in demo.output
+
+
+def test_it_works_from_a_package_without_a_clone(start, tmp_path, monkeypatch):
+    python = install(package(tmp_path, monkeypatch), tmp_path / "venv")
+    demo = start("--days=1", program=python.parent / "statscache").ready()
+    assert str(tmp_path / "venv") in subprocess.check_output(
+        [python, "-P", "-c", "import statscache; print(statscache.__file__)"], text=True
+    )
+    assert json.loads(get(f"{demo.url}api/volume-by-category-1d"))
+    assert demo.end() == 0
+
+
+def package(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A wheel, made from a source distribution, made from this clone."""
+    clone = folder / "clone"
+    litter = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__")
+    shutil.copytree(ROOT, clone, ignore=litter)
+    monkeypatch.chdir(clone)
+    source = build_meta.build_sdist(str(folder))
+    with tarfile.open(folder / source) as archive:
+        archive.extractall(folder, filter="data")
+    monkeypatch.chdir(folder / source.removesuffix(".tar.gz"))
+    wheel = folder / build_meta.build_wheel(str(folder))
+    names = zipfile.ZipFile(wheel).namelist()
+    for part in ("migrations/env.py", "migrations/script.py.mako", "migrations/versions/0001"):
+        assert any(name.startswith(f"statscache/{part}") for name in names)
+    return wheel
+
+
+def install(wheel: Path, venv: Path) -> Path:
+    """The Python of a new environment with the wheel; what it requires is found in this one."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True)
+    python = venv / "bin" / "python"
+    code = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    here, there = (
+        Path(subprocess.check_output([program, "-c", code], text=True).strip())
+        for program in (sys.executable, python)
+    )
+    # Its own .pth files, which would lead to the clone, are not followed from there.
+    (there / "requirements.pth").write_text(f"{here}\n")
+    pip = [sys.executable, "-m", "pip", "--python", python, "install", "--no-deps", "--no-index"]
+    subprocess.run([*pip, "--quiet", wheel], check=True)
+    return python

@@ -1,0 +1,406 @@
+from __future__ import annotations
+
+import ast
+import math
+import os
+import pwd
+import re
+from datetime import UTC, date, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from statscache.config import DISABLED, SETTINGS, Config, warnings
+from statscache.errors import ConfigError
+
+SHIPPED = Path(__file__).parent.parent / "fedmsg.d" / "statscache.py"
+DAY = 86_400
+EVERYWHERE = {
+    "statscache.journal.path": "/var/lib/statscache/journal.sqlite",
+    "statscache.sqlalchemy.uri": "sqlite:////var/lib/statscache/statscache.sqlite",
+}
+
+
+def config(**settings):
+    """Settings are named with `__` for `.` and without the leading `statscache.`."""
+    names = {f"statscache.{name.replace('__', '.')}": value for name, value in settings.items()}
+    return Config({**EVERYWHERE, **names})
+
+
+def refusal(raw, foreign=()):
+    with pytest.raises(ConfigError) as error:
+        Config({**EVERYWHERE, **raw}, foreign)
+    return str(error.value)
+
+
+# -- values --------------------------------------------------------------------------------------
+
+GOOD = {
+    "statscache.consumer.enabled": [True, False],
+    "statscache.consumer.epoch": [None, 0, 1_767_225_600, 1_767_225_600.5],
+    "statscache.consumer.maximum_future": [0, 0.5, 3600, 366 * DAY],
+    "statscache.consumer.maximum_bytes": [1024, 1 << 28],
+    "statscache.consumer.queue": [100, 10_000_000],
+    "statscache.journal.path": [Path("/x/journal.sqlite")],
+    "statscache.journal.commit_within": [0, 0.5, 60_000],
+    "statscache.journal.dedupe_horizon": [60, 90.5, 366 * DAY],
+    "statscache.journal.maximum_size": [16 << 20, 1 << 50],
+    "statscache.journal.wait": [0, 0.5, 366 * DAY],
+    "statscache.sqlalchemy.uri": [
+        "sqlite:////x/statscache.sqlite",
+        "sqlite:///x.sqlite",
+        "sqlite+pysqlite:////x/statscache.sqlite",
+        "postgresql:///statscache",
+        "postgresql://ada:secret@localhost:5432/statscache?sslmode=require",
+        "postgresql+psycopg2://localhost/statscache",
+    ],
+    "statscache.engine.workers": [1, 64],
+    "statscache.engine.batch": [1, 1_000_000],
+    "statscache.engine.suspend_after": [1, 1_000_000],
+    "statscache.changes.keep": [0, 100_000_000],
+    "statscache.plugins.enabled": [(), ("*",), ("volume-*", "statscache:*")],
+    "statscache.plugins.disabled": [(), ("volume-*",)],
+    "statscache.retention": [{}, {"volume-1s": 1, "volume-*": 0.5, "*": None, "x": 36_525}],
+    "statscache.datagrepper.endpoint": [
+        None,
+        "http://localhost:5000",
+        "https://apps.example.org/datagrepper/",
+    ],
+    "statscache.app.default_rows_per_page": [1, 100_000],
+    "statscache.app.maximum_rows_per_page": [1, 100_000],
+}
+
+NO_NUMBERS = [True, "5", None, [], math.nan, math.inf, -math.inf, 10**400, -1]
+NO_WHOLE_NUMBERS = [*NO_NUMBERS, 5000.5]
+NO_PATTERNS = ["volume-*", None, {"volume-*"}, [1], ("a", None)]
+
+BAD = {
+    "statscache.consumer.enabled": [None, 0, 1, "True", "yes", []],
+    "statscache.consumer.epoch": [
+        *(True, "yesterday", "", [], date(2026, 1, 1), math.nan, math.inf, 10**400, -(10**400)),
+    ],
+    "statscache.consumer.maximum_future": [*NO_NUMBERS, 366 * DAY + 1],
+    "statscache.consumer.maximum_bytes": [*NO_WHOLE_NUMBERS, 1023, (1 << 28) + 1],
+    "statscache.consumer.queue": [*NO_WHOLE_NUMBERS, 0, 99, 10_000_001],
+    "statscache.journal.path": ["", 5, b"/x", [], True, "~nobody-of-that-name/x"],
+    "statscache.journal.commit_within": [*NO_NUMBERS, 60_001],
+    "statscache.journal.dedupe_horizon": [*NO_NUMBERS, 59],
+    "statscache.journal.maximum_size": [*NO_WHOLE_NUMBERS, (16 << 20) - 1],
+    "statscache.journal.wait": [*NO_NUMBERS, 366 * DAY + 1],
+    "statscache.sqlalchemy.uri": [
+        *(5, "", "statscache.sqlite", "/x/statscache.sqlite", "mysql://localhost/statscache"),
+        *("sqlite://", "sqlite:///", "sqlite:///:memory:", "sqlite:///file:x?mode=memory&uri=true"),
+        *("postgres://localhost/statscache", "postgresql+asyncpg://localhost/statscache"),
+        *("postgresql://localhost:port/statscache", ["sqlite:////x"]),
+    ],
+    "statscache.engine.workers": [*NO_WHOLE_NUMBERS, 0, 65],
+    "statscache.engine.batch": [*NO_WHOLE_NUMBERS, 0, 1_000_001],
+    "statscache.engine.suspend_after": [*NO_WHOLE_NUMBERS, 0],
+    "statscache.changes.keep": [*NO_WHOLE_NUMBERS, 100_000_001],
+    "statscache.plugins.enabled": NO_PATTERNS,
+    "statscache.plugins.disabled": NO_PATTERNS,
+    "statscache.retention": [
+        *([], None, "x", {1: 5}, {"x": "5"}, {"x": 0}, {"x": -1}, {"x": True}, {"x": []}),
+        *({"x": math.nan}, {"x": math.inf}, {"x": 10**400}),
+    ],
+    "statscache.datagrepper.endpoint": [5, "", "apps.example.org", "ftp://x", b"http://x", True],
+    "statscache.app.default_rows_per_page": [*NO_WHOLE_NUMBERS, 0, 100_001],
+    "statscache.app.maximum_rows_per_page": [*NO_WHOLE_NUMBERS, 0, 100_001],
+}
+
+
+def test_every_setting_is_tested_here():
+    assert set(GOOD) == set(BAD) == set(SETTINGS)
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, v) for name in GOOD for v in GOOD[name]])
+def test_a_good_value_is_taken_as_it_is(name, value):
+    assert Config({**EVERYWHERE, name: value})[name] == value
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, v) for name in BAD for v in BAD[name]])
+def test_a_bad_value_is_refused_with_its_name_and_what_is_allowed(name, value):
+    text = refusal({name: value})
+    assert text.startswith(f"{name} is ")
+    assert re.search(r"; allowed: (a |the path |True or False|sqlite:)", text)
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_every_default_passes_its_own_check(name):
+    default = SETTINGS[name].default
+    if name not in EVERYWHERE:
+        assert Config({**EVERYWHERE, name: default})[name] == default
+        assert Config(EVERYWHERE)[name] == default
+
+
+def test_checking_a_checked_configuration_changes_nothing():
+    once = config(consumer__epoch="2026-01-01", retention={"a": 5})
+    assert dict(Config(once)) == dict(once)
+
+
+@pytest.mark.parametrize(
+    "epoch",
+    [
+        1_767_225_600,
+        datetime(2026, 1, 1),
+        datetime(2026, 1, 1, 2, tzinfo=timezone(timedelta(hours=2))),
+        datetime(2026, 1, 1, tzinfo=UTC),
+        "2026-01-01",
+        "2026-01-01T00:00:00",
+        "2026-01-01T01:00:00+01:00",
+    ],
+)
+def test_the_epoch_may_be_told_in_many_ways_and_is_utc(epoch):
+    assert config(consumer__epoch=epoch)["statscache.consumer.epoch"] == 1_767_225_600
+
+
+def test_patterns_and_retentions_are_copies():
+    patterns, days = ["a"], {"a": 5}
+    made = config(plugins__disabled=patterns, retention=days)
+    patterns.append("b")
+    days["b"] = 6
+    assert made["statscache.plugins.disabled"] == ("a",)
+    assert made["statscache.retention"] == {"a": 5}
+
+
+def test_a_url_may_be_an_object_and_keeps_its_password():
+    url = sa.make_url("postgresql://ada:secret@localhost/statscache")
+    uri = config(sqlalchemy__uri=url)["statscache.sqlalchemy.uri"]
+    assert uri == "postgresql://ada:secret@localhost/statscache"
+
+
+@pytest.mark.parametrize(
+    "uri", ["postgres://ada:secret@db/x", "mysql://a:secret@h/x", "pg://:secret@h"]
+)
+def test_a_refused_uri_does_not_tell_its_password(uri):
+    assert "secret" not in refusal({"statscache.sqlalchemy.uri": uri})
+
+
+# -- paths ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def environment(monkeypatch):
+    for name in ("STATE_DIRECTORY", "XDG_STATE_HOME", "HOME"):
+        monkeypatch.delenv(name, raising=False)
+    return monkeypatch
+
+
+def places():
+    made = Config({})
+    return str(made["statscache.journal.path"]), made["statscache.sqlalchemy.uri"]
+
+
+def test_state_is_kept_where_systemd_says(environment):
+    environment.setenv("HOME", "/home/ada")
+    environment.setenv("XDG_STATE_HOME", "/state")
+    environment.setenv("STATE_DIRECTORY", "/var/lib/statscache:/var/lib/other")
+    assert places() == (
+        "/var/lib/statscache/journal.sqlite",
+        "sqlite:////var/lib/statscache/statscache.sqlite",
+    )
+
+
+def test_or_where_xdg_says(environment):
+    environment.setenv("HOME", "/home/ada")
+    environment.setenv("XDG_STATE_HOME", "/state")
+    assert places() == (
+        "/state/statscache/journal.sqlite",
+        "sqlite:////state/statscache/statscache.sqlite",
+    )
+
+
+def test_or_in_the_home_directory(environment):
+    environment.setenv("HOME", "/home/ada")
+    environment.setenv("XDG_STATE_HOME", "")
+    environment.setenv("STATE_DIRECTORY", "")
+    assert places() == (
+        "/home/ada/.local/state/statscache/journal.sqlite",
+        "sqlite:////home/ada/.local/state/statscache/statscache.sqlite",
+    )
+
+
+def test_without_a_home_directory_both_places_have_to_be_set(environment):
+    def nobody(_uid):
+        raise KeyError("uid not found")
+
+    environment.setattr(pwd, "getpwuid", nobody)
+    with pytest.raises(ConfigError, match=r"statscache\.journal\.path and statscache\.sqlalchemy"):
+        Config({})
+    assert Config(EVERYWHERE)["statscache.journal.path"] == Path(
+        EVERYWHERE["statscache.journal.path"]
+    )
+
+
+def test_the_journal_may_be_told_from_home_or_from_here(environment):
+    environment.setenv("HOME", "/home/ada")
+    name = "statscache.journal.path"
+    assert config(journal__path="~/j.sqlite")[name] == Path("/home/ada/j.sqlite")
+    assert config(journal__path="j.sqlite")[name] == Path(os.getcwd()) / "j.sqlite"
+
+
+# -- names ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("wrong", "nearest"),
+    [
+        ("statscache.consumer.enable", "statscache.consumer.enabled"),
+        ("statscache.journal.pfad", "statscache.journal.path"),
+        ("statscache.sqlalchemy.url", "statscache.sqlalchemy.uri"),
+        ("statscache.maximum_rows_per_page", "statscache.app.maximum_rows_per_page"),
+        ("statscache.Retention", "statscache.retention"),
+    ],
+)
+def test_an_unknown_setting_is_refused_with_the_nearest_known(wrong, nearest):
+    text = refusal({wrong: None})
+    assert text == f"{wrong} is no setting of statscache; did you mean {nearest}?"
+
+
+@given(st.text())
+def test_whatever_follows_the_prefix_is_known_or_refused(name):
+    if f"statscache.{name}" not in (*SETTINGS, "statscache.producer.frequency"):
+        assert "did you mean statscache." in refusal({f"statscache.{name}": None})
+
+
+def test_settings_of_outside_plugins_are_theirs():
+    made = Config({**EVERYWHERE, "statscache.releng.hosts": ["a"]}, foreign={"releng"})
+    assert made["statscache.releng.hosts"] == ["a"]
+    assert "did you mean" in refusal({"statscache.relenk.hosts": 1}, foreign={"releng"})
+    assert "did you mean" in refusal({"statscache.releng": 1}, foreign={"other"})
+
+
+def test_all_other_keys_of_the_hub_are_there_as_they_are():
+    made = Config({**EVERYWHERE, "endpoints": {}, "statscached": 1, "statscache": 2})
+    assert (made["endpoints"], made["statscached"], made["statscache"]) == ({}, 1, 2)
+    assert len(made) == len(list(made)) == len(SETTINGS) + 3
+
+
+def test_what_has_no_effect_is_accepted_and_told():
+    raw = {**EVERYWHERE, "statscache.producer.frequency": timedelta(seconds=1)}
+    Config(raw)
+    (sentence,) = warnings(raw)
+    assert sentence.startswith("statscache.producer.frequency is ignored: ")
+    assert warnings(EVERYWHERE) == []
+
+
+# -- the shipped file ----------------------------------------------------------------------------
+
+
+def shipped():
+    """What fedmsg.d/statscache.py would set if every commented setting were used."""
+    text = re.sub(r'^(\s*)# ?(?=")', r"\1", SHIPPED.read_text(), flags=re.M)
+    (assignment,) = ast.parse(text).body
+    return ast.literal_eval(assignment.value)
+
+
+def test_the_shipped_file_names_every_setting_with_its_default():
+    defaults = {setting.name: setting.default for setting in SETTINGS.values()}
+    found = shipped()
+    assert found.pop("statscache.consumer.enabled") is True
+    del defaults["statscache.consumer.enabled"]
+    assert {name: _tuple(value) for name, value in found.items()} == defaults
+    assert list(found) == list(defaults)
+
+
+def test_the_shipped_file_is_taken_as_it_is():
+    (assignment,) = ast.parse(SHIPPED.read_text()).body
+    assert Config({**EVERYWHERE, **ast.literal_eval(assignment.value)})
+
+
+def _tuple(value):
+    return tuple(value) if isinstance(value, list) else value
+
+
+# -- which statistics run ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("ident", "runs"),
+    [
+        *((f"volume-{length}", True) for length in ("1s", "5s", "1m", "1h", "1d")),
+        *((f"volume-by-category-{length}", True) for length in ("1m", "1h", "1d")),
+        *((f"volume-by-category-{length}", False) for length in ("1s", "5s")),
+        *((f"volume-by-topic-{length}", True) for length in ("1h", "1d")),
+        *((f"volume-by-topic-{length}", False) for length in ("1s", "5s", "1m")),
+        *((f"volume-by-package-{length}", True) for length in ("1h", "1d")),
+        *((f"volume-by-package-{length}", False) for length in ("1s", "5s", "1m")),
+        *((f"volume-by-user-{length}", False) for length in ("1s", "5s", "1m", "1h", "1d")),
+        ("builds-by-state-1h", True),
+    ],
+)
+def test_the_defaults_suit_a_bus_of_many_topics(ident, runs):
+    assert config().enables(ident, "statscache") is runs
+
+
+@pytest.mark.parametrize(
+    ("enabled", "disabled", "running"),
+    [
+        (["*"], [], {"volume-1s", "volume-1d", "builds-1h"}),
+        (["*", "volume-by-user-1h"], ["*-1s"], {"volume-1d", "builds-1h", "volume-by-user-1h"}),
+        (["*", "volume-by-user-*"], ["*-1h"], {"volume-1s", "volume-1d"}),
+        (["volume-*"], [], {"volume-1s", "volume-1d", "volume-by-user-1h"}),
+        (["volume-1?"], ["volume-1s"], {"volume-1d"}),
+        (["ours:*"], [], {"volume-1s", "volume-1d", "volume-by-user-1h"}),
+        (["*"], ["ours:volume-1s"], {"volume-1d", "builds-1h"}),
+        (["*"], ["theirs:*"], {"volume-1s", "volume-1d"}),
+        (["VOLUME-*"], [], set()),
+        ([], [], set()),
+        (["*"], ["*"], set()),
+    ],
+)  # fmt: skip
+def test_patterns_say_what_runs(enabled, disabled, running):
+    made = config(plugins__enabled=enabled, plugins__disabled=disabled)
+    ours = ("volume-1s", "volume-1d", "volume-by-user-1h")
+    known = {**dict.fromkeys(ours, "ours"), "builds-1h": "theirs"}
+    assert {ident for ident in known if made.enables(ident, known[ident])} == running
+
+
+@given(st.text(min_size=1), st.text())
+def test_what_is_disabled_never_runs(ident, distribution):
+    assert not config(plugins__disabled=["*"]).enables(ident, distribution)
+    assert not config(plugins__enabled=[]).enables(ident, distribution)
+
+
+def test_every_default_that_is_off_can_be_named_to_run():
+    for pattern in DISABLED:
+        ident = pattern.replace("*", "1h")
+        assert not config().enables(ident)
+        assert config(plugins__enabled=["*", pattern]).enables(ident)
+
+
+# -- retention -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("ident", "days"),
+    [
+        ("volume-1s", 7),
+        ("volume-5s", 14),
+        ("volume-1m", 90),
+        ("volume-1h", 730),
+        ("volume-1d", None),
+        ("volume-by-category-1m", 90),
+        ("volume-by-topic-1h", 730),
+        ("volume-by-topic-1d", None),
+        ("builds-by-state-1h", None),
+    ],
+)
+def test_the_defaults_keep_short_windows_shortly(ident, days):
+    assert config().retention(ident) == (None if days is None else days * DAY)
+
+
+def test_the_first_matching_pattern_decides():
+    made = config(retention={"volume-1s": None, "volume-*": 2, "*": 0.5})
+    assert made.retention("volume-1s") is None
+    assert made.retention("volume-1d") == 2 * DAY
+    assert made.retention("builds-1h", default=9) == DAY / 2
+
+
+def test_a_plugin_decides_where_no_setting_does():
+    assert config().retention("builds-1h", default=9.5) == 9.5
+    assert config(retention={"x": 1}).retention("builds-1h", default=9.5) == 9.5
+    assert config(retention={"*": None}).retention("builds-1h", default=9.5) is None

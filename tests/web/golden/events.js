@@ -1,0 +1,1 @@
+/**/jQuery1234_567([{"timestamp":1767787200.500001,"category":"f43","message":"plain"},{"timestamp":1767787200,"category":"f43","message":"{\"name\": \"nightly\", \"status\": \"info\", \"link\": \"https://example.org/\u2028\"}"},{"timestamp":1767787200,"category":"rawhide","message":"{\"name\": \"nightly\", \"status\": \"info\", \"link\": \"https://example.org/\u2028\"}"}]);
