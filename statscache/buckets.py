@@ -25,7 +25,7 @@ class Slice:
     Messages are decoded when they are first asked for, and shared by all who only read.
 
     Args:
-        addressed: whether any known id was addressed to one plugin only.
+        addressed: whether any of them, or any known id, was addressed to one plugin only.
     """
 
     def __init__(self, kept: Sequence[Kept], end: int, addressed: bool) -> None:
@@ -97,7 +97,8 @@ class Slices:
     def _load(self, after: int, until: int) -> Slice:
         kept = self._journal.slice(after, until, self._limit, self._maximum_bytes)
         more = kept and self._journal.slice(kept[-1].position, until, 1)
-        return Slice(kept, kept[-1].position if more else until, self._journal.addressed())
+        addressed = self._journal.addressed() or any(one.entry.addressee for one in kept)
+        return Slice(kept, kept[-1].position if more else until, addressed)
 
 
 def bucket(statistic: Statistic, checkpoint: Checkpoint, part: Slice, journal: Journal) -> Bucket:

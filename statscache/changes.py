@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 from .models.base import MOST_TOUCHED, Touched
 from .tables import change
 
+
 def note(
     connection: Connection, ident: str, revision: int, touched: Collection[Touched], at: float
 ) -> None:

@@ -99,12 +99,16 @@ def lock(connection: Connection, ident: str) -> Checkpoint:
 
 
 def rest(connection: Connection, idents: list[str], position: int, now: float) -> None:
-    """Note that nothing that arrived until `now` is left to count for `idents`."""
-    connection.execute(
-        sa.update(table)
+    """Note that nothing that arrived until `now` is left to count for `idents`.
+
+    One that somebody has locked is left out: whoever rests does not wait for those who work.
+    """
+    free = (
+        sa.select(table.c.ident)
         .where(table.c.ident.in_(idents), table.c.position == position)
-        .values(complete_until=now)
+        .with_for_update(skip_locked=True)
     )
+    connection.execute(sa.update(table).where(table.c.ident.in_(free)).values(complete_until=now))
 
 
 def suspend(connection: Connection, ident: str, reason: str | None) -> None:

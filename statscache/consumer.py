@@ -12,6 +12,7 @@ from typing import Any
 
 import fedmsg.crypto.x509
 from fedmsg.consumers import FedmsgConsumer
+from fedmsg.crypto.utils import load_certificates
 from moksha.hub.reactor import reactor
 from twisted.internet.error import ReactorNotRunning
 
@@ -22,6 +23,10 @@ from .text import one_line
 
 CONSUMER = "statscache_consumer"
 """The attribute of the hub under which the producers find the consumer."""
+
+SWITCH_SECONDS = 0.001
+"""How long one thread may hold Python's lock while another waits. SQLite lets go of it at every
+step, and with Python's own 5 ms the busy reactor would keep the journal waiting most of the time."""
 
 INVALID = "Received invalid message"
 
@@ -53,6 +58,7 @@ class StatsConsumer(FedmsgConsumer):  # type: ignore[misc] # fedmsg has no annot
             self.engine.config["statscache.consumer.queue"]
         )
         setattr(hub, CONSUMER, self)
+        sys.setswitchinterval(SWITCH_SECONDS)
         reactor.callWhenRunning(self._begin)
         reactor.addSystemEventTrigger("after", "shutdown", self._finish)
 
@@ -89,7 +95,8 @@ class StatsConsumer(FedmsgConsumer):  # type: ignore[misc] # fedmsg has no annot
     def _do_work(self, message: dict[str, Any]) -> None:
         super()._do_work(message)
         self._heard = message["arrived"]
-        self.incoming.task_done()
+        if not self.blocking_mode:
+            self.incoming.task_done()
 
     def _begin(self) -> None:
         for socket in self._sockets():
@@ -164,13 +171,25 @@ def _engine(raw: dict[str, Any]) -> Engine:
 
 
 def _require_crypto(raw: dict[str, Any]) -> None:
-    x509 = fedmsg.crypto.x509
-    if raw.get("validate_signatures") and not (x509._cryptography or x509._m2crypto):
+    """Where signatures are checked, fedmsg must have what it needs for that."""
+    if not raw.get("validate_signatures"):
+        return
+    if not (fedmsg.crypto.x509._cryptography or fedmsg.crypto.x509._m2crypto):
         raise ConfigError(
             "validate_signatures is True, but fedmsg has nothing to check signatures with and "
             "would reject every message without a word: run `pip install 'statscache[crypto]'`, "
             "or set validate_signatures to False on a bus that you trust"
         )
+    try:
+        load_certificates(raw["ca_cert_location"], raw["crl_location"])
+    except (KeyError, OSError) as error:
+        # fedmsg would ask for them with every message, on the thread that reads the bus.
+        wrong = f"{error} is not set" if isinstance(error, KeyError) else one_line(str(error))
+        raise ConfigError(
+            f"validate_signatures is True, but {wrong}: set ca_cert_location to "
+            "the file with the certificate of the bus, and crl_location to that with what it "
+            "has revoked, or to None"
+        ) from error
 
 
 def _require_readable(frames: list[bytes]) -> None:

@@ -71,8 +71,7 @@ class PluginCounter:
             MovedError: something else moved the bookmark; what is left is due again.
             sqlalchemy.exc.DBAPIError: the database is away; the same bucket is due again.
         """
-        plugin_rows = self.plugin().model
-        retention.expire(self._store, self.statistic, plugin_rows, self._config, now)
+        retention.expire(self._store, self.statistic, self._config, now)
         while not stopping():
             checkpoint = self._checkpoint()
             if checkpoint.suspended or checkpoint.position >= until:
@@ -199,10 +198,11 @@ class PluginCounter:
             checkpoints.advance(connection, checkpoint, step, self._token)
             text = "".join(traceback.format_exception(error))
             deadletters.add(connection, self.ident, entry, sentence(error), text, now)
-            self._dead_in_a_row += 1
-            too_many = self._dead_in_a_row >= self._config["statscache.engine.suspend_after"]
+            in_a_row = self._dead_in_a_row + 1
+            too_many = in_a_row >= self._config["statscache.engine.suspend_after"]
             if too_many:
                 checkpoints.suspend(connection, self.ident, sentence(error))
+        self._dead_in_a_row = 0 if too_many else in_a_row
         log.error(
             "%s cannot digest message %s (topic %s), set aside as a dead letter: %s",
             self.ident,
@@ -215,7 +215,7 @@ class PluginCounter:
                 "%s is suspended after %d dead letters in a row, its bookmark is kept; mend it, "
                 "then run `statscache plugins resume %s`",
                 self.ident,
-                self._dead_in_a_row,
+                in_a_row,
                 self.ident,
             )
 

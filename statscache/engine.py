@@ -145,12 +145,11 @@ class Engine:
     def _prepare(self, now: float) -> None:
         """Check the database, own it, and open a checkpoint for each plugin that has none."""
         schema.prepare(self.store)
-        statistics = self.registry.enabled.values()
-        with self.store.writing() as connection:
-            models = (one.build(self.config).model for one in statistics)
-            schema.create_missing(connection, [model for model in models if model is not None])
+        statistics = [one for one in self.registry.enabled.values() if self._has_table(one)]
         token = ownership.claim(self.store, self.journal, now)
-        self._open_checkpoints(now)
+        self._open_checkpoints(statistics, now)
+        idents = [statistic.ident for statistic in statistics]
+        upkeep.pass_by(self.store, self.journal, idents, self.journal.begin(), token, now)
         upkeep.tell(self.store, self.journal, now)
         self._counters = {
             statistic.ident: PluginCounter(
@@ -161,17 +160,32 @@ class Engine:
         self._token = token
         log.info("%d statistics are kept in %s", len(self._counters), self.store)
 
-    def _open_checkpoints(self, now: float) -> None:
+    def _has_table(self, statistic: Statistic) -> bool:
+        """Make the table of the statistic where it is absent; a plugin's failure is its own."""
+        try:
+            with self.store.writing() as connection:
+                schema.create_missing(connection, [statistic.model] if statistic.model else [])
+        except Exception as error:
+            if is_outage(error):
+                raise
+            log.error(
+                "%s is skipped: its table cannot be made: %s", statistic.ident, sentence(error)
+            )
+            return False
+        return True
+
+    def _open_checkpoints(self, statistics: list[Statistic], now: float) -> None:
         """A new plugin joins where the journal ended when the daemon started."""
         with self.store.writing() as connection:
             known = checkpoints.read(connection)
             position = self._joined if known else self.journal.begin()
-            for ident, statistic in self.registry.enabled.items():
-                if ident not in known:
+            for statistic in statistics:
+                if statistic.ident not in known:
                     checkpoint = self._first_checkpoint(statistic, position, now)
                     checkpoints.create(connection, checkpoint)
                     since = max(self._history_begins(statistic, now), checkpoint.horizon)
-                    spans.owe(connection, ident, since, now, spans.BEFORE_THE_PLUGIN, now)
+                    reason = spans.BEFORE_THE_PLUGIN
+                    spans.owe(connection, statistic.ident, since, now, reason, now)
 
     def _first_checkpoint(self, statistic: Statistic, position: int, now: float) -> Checkpoint:
         return Checkpoint(
@@ -262,6 +276,8 @@ class Engine:
         """Tell the log of a failure, once and not every second."""
         if is_outage(error) and self._is_everybodys(error, what, now):
             return
+        if isinstance(error, OwnerError):
+            what = TURN  # whoever finds it out first says it for all
         said = sentence(error, 1000)
         if self._complaints.get(what) == said:
             return

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-OUTAGE_CLASSES = ("08", "40", "53", "57")
-"""SQLSTATE: connection, transaction rollback, resources, operator intervention."""
+OUTAGE_CLASSES = ("08", "40", "53", "57", "58")
+"""SQLSTATE: connection, transaction rollback, resources, operator intervention, disk."""
 
 LOCK_NOT_AVAILABLE = "55P03"
 QUERY_CANCELED = "57014"
+READ_ONLY = "25006"
+"""A server that is a standby, before or after its time as the primary."""
 
-SQLITE_OUTAGES = frozenset({5, 6, 8, 10, 11, 13, 14, 26})
-"""BUSY, LOCKED, READONLY, IOERR, CORRUPT, FULL, CANTOPEN, NOTADB."""
+SQLITE_OUTAGES = frozenset({5, 6, 8, 10, 11, 13, 14, 15, 26})
+"""BUSY, LOCKED, READONLY, IOERR, CORRUPT, FULL, CANTOPEN, PROTOCOL, NOTADB."""
 
 
 def is_outage(error: BaseException) -> bool:
@@ -21,14 +24,14 @@ def is_outage(error: BaseException) -> bool:
     drivers: a missing table is an `OperationalError` on SQLite.
     """
     if not isinstance(error, DBAPIError):
-        return False
+        return isinstance(error, PoolTimeoutError)
     sqlite_code = getattr(error.orig, "sqlite_errorcode", None)
     if sqlite_code is not None:
         return sqlite_code & 0xFF in SQLITE_OUTAGES
     state = sqlstate(error)
     if state is None:
         return error.connection_invalidated or type(error.orig).__name__ == "OperationalError"
-    return state.startswith(OUTAGE_CLASSES) or state == LOCK_NOT_AVAILABLE
+    return state.startswith(OUTAGE_CLASSES) or state in (LOCK_NOT_AVAILABLE, READ_ONLY)
 
 
 def is_canceled(error: BaseException) -> bool:

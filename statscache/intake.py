@@ -20,6 +20,9 @@ GATHER_AT_MOST = 1_000
 HOLD_AT_MOST = 10_000
 """Entries that wait in memory while the journal cannot be written; beyond that, refuse."""
 
+RETRY_EVERY = 1
+"""Seconds between two attempts, while the journal cannot be written."""
+
 NOTE_EVERY = 5
 """Seconds between two notes that the daemon listens, while nothing comes."""
 
@@ -46,6 +49,7 @@ class Intake:
         self._told: dict[str, float] = {}
         self._listening: Span | None = None
         self._failing_since: float | None = None
+        self._tried = -math.inf
         self._deaf = False
 
     def listen(self, now: float) -> None:
@@ -93,30 +97,41 @@ class Intake:
             before = self._refused.get(error.reason)
             number = before.number + 1 if before else 1
             self._refused[error.reason] = Refusals(error.reason, number, now, example)
-            if now - self._told.get(error.reason, -math.inf) < TELL_EVERY:
-                return
-            self._told[error.reason] = now
-        log.warning("a message was refused: %s", example)
+            if self._pending:
+                # They may have waited for this one.
+                self.flush(now)
+            tell = now - self._told.get(error.reason, -math.inf) >= TELL_EVERY
+            if tell:
+                self._told[error.reason] = now
+        if tell:
+            log.warning("a message was refused: %s", example)
 
     def flush(self, now: float) -> None:
         """Commit what waits. While that fails, it stays in memory, and the log says so once."""
         with self._lock:
-            try:
-                self._write(now)
-            except JournalWriteError as error:
-                if self._failing_since is None:
-                    self._failing_since = now
-                    log.critical("%s; %d messages can wait, more are refused", error, HOLD_AT_MOST)
-            else:
-                self._recover(now)
+            if self._failing_since is None or not 0 <= now - self._tried < RETRY_EVERY:
+                self._try(now)
 
     def end(self, now: float) -> None:
         """Commit what waits, and note that the daemon listened until `now`, and no longer."""
         with self._lock:
             if self._listening:
                 self._listening = self._listening._replace(stop=-math.inf)
-            self.flush(now)
+            self._try(now)
             self._listening = None
+            if self._pending:
+                log.critical("%d messages are lost: they could not be written", len(self._pending))
+
+    def _try(self, now: float) -> None:
+        self._tried = now
+        try:
+            self._write(now)
+        except JournalWriteError as error:
+            if self._failing_since is None:
+                self._failing_since = now
+                log.critical("%s; %d messages can wait, more are refused", error, HOLD_AT_MOST)
+        else:
+            self._recover(now)
 
     def _write(self, now: float) -> None:
         if self._quiet(now):

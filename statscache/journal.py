@@ -14,7 +14,7 @@ import socket
 import sqlite3
 import threading
 import time as clock
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -26,6 +26,7 @@ from .message import Entry
 FORMAT = 1
 PRIVATE = 0o600
 PRIVATE_DIRECTORY = 0o700
+TOGETHER = 200
 TRIM_STEP = 5_000
 TRIM_PAUSE = 0.01
 SPARE_PAGES = 4_096
@@ -149,7 +150,9 @@ class Journal:
             if heard:
                 connection.execute(HEARD, heard)
             connection.executemany(REFUSED, refused)
-            return sum(_keep(connection, entry) for entry in entries)
+            given = list(entries)
+            parts = range(0, len(given), TOGETHER)
+            return sum(_keep(connection, given[part : part + TOGETHER]) for part in parts)
 
     def trim(self, position: int, forget_before: float) -> int:
         """Drop entries up to `position`, and ids that arrived before `forget_before`.
@@ -201,7 +204,7 @@ class Journal:
 
     def end(self) -> int:
         """The highest position ever used; 0 before the first."""
-        return int(self._value("SELECT seq FROM sqlite_sequence WHERE name = 'entry'") or 0)
+        return _end(self._connection())
 
     def begin(self) -> int:
         """The position below the oldest entry still here; the end, if there is none."""
@@ -323,21 +326,50 @@ class Journal:
             clock.sleep(TRIM_PAUSE)
 
 
-def _keep(connection: sqlite3.Connection, entry: Entry) -> bool:
-    """Insert `entry` unless its id is known to its addressee; whether it was."""
-    position = connection.execute(
-        "INSERT INTO entry (id, arrived, time, topic, body, addressee) "
-        "SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE NOT EXISTS "
-        "(SELECT 1 FROM seen WHERE id = ?1 AND addressee = ?6)",
-        entry,
+def _keep(connection: sqlite3.Connection, entries: Sequence[Entry]) -> int:
+    """Insert those of `entries` whose id is new to their addressee; how many that were."""
+    names = [name for entry in entries for name in (entry.id, entry.addressee)]
+    known = set(
+        connection.execute(
+            f"SELECT id, addressee FROM (VALUES {_marks(2, len(entries))}) AS given "
+            "CROSS JOIN seen ON id = given.column1 AND addressee = given.column2",
+            names,
+        )
     )
-    if not position.rowcount:
-        return False
+    fresh: dict[tuple[str, str], Entry] = {}
+    for entry in entries:
+        if (entry.id, entry.addressee) not in known:
+            fresh.setdefault((entry.id, entry.addressee), entry)
+    if fresh:
+        _insert(connection, list(fresh.values()))
+    return len(fresh)
+
+
+def _insert(connection: sqlite3.Connection, entries: Sequence[Entry]) -> None:
+    """Insert `entries` behind the last position, in few statements.
+
+    Between two statements another thread may take Python's lock and keep it for long: a statement
+    a row made the daemon several times slower in a flood.
+    """
+    placed = list(enumerate(entries, _end(connection) + 1))
     connection.execute(
-        "INSERT INTO seen VALUES (?, ?, ?, ?)",
-        (entry.id, entry.addressee, position.lastrowid, entry.arrived),
+        f"INSERT INTO seen VALUES {_marks(4, len(placed))}",
+        [value for position, e in placed for value in (e.id, e.addressee, position, e.arrived)],
     )
-    return True
+    connection.execute(
+        f"INSERT INTO entry VALUES {_marks(7, len(placed))}",
+        [value for position, entry in placed for value in (position, *entry)],
+    )
+
+
+def _marks(columns: int, rows: int) -> str:
+    row = f"({', '.join('?' * columns)})"
+    return ", ".join([row] * rows)
+
+
+def _end(connection: sqlite3.Connection) -> int:
+    row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'entry'").fetchone()
+    return int(row[0]) if row else 0
 
 
 def _create(connection: sqlite3.Connection) -> None:

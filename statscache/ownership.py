@@ -13,7 +13,6 @@ from sqlalchemy.engine import Connection
 from . import checkpoints, spans
 from .errors import OwnerError
 from .journal import Journal
-from .message import EVERYBODY
 from .store import Store
 from .tables import checkpoint, owner
 
@@ -40,20 +39,19 @@ def claim(store: Store, journal: Journal, now: float) -> str:
 def adopt(store: Store, journal: Journal, now: float) -> tuple[float, float] | None:
     """Let the database name `journal` from now on, and every plugin go on at its end.
 
-    What may be missing becomes an owed span, which is returned (epoch seconds), or None where
-    nothing was ever counted.
+    What a plugin may miss is owed to it from where it had counted, so that nobody is handed again
+    what only others lack. Returns the span of them all (epoch seconds), or None where nothing was
+    ever counted.
     """
     with store.writing() as connection:
         connection.execute(sa.select(owner).with_for_update()).all()
         known = checkpoints.read(connection).values()
         journal.continue_above(max((one.position for one in known), default=0))
         checkpoints.move_to(connection, journal.uuid, journal.end())
-        missing = None
-        if known:
-            missing = (min(one.complete_until for one in known), now)
-            spans.owe(connection, EVERYBODY, *missing, spans.JOURNAL_LOST, now)
+        for one in known:
+            spans.owe(connection, one.ident, one.complete_until, now, spans.JOURNAL_LOST, now)
         _name(connection, journal, now)
-    return missing
+    return (min(one.complete_until for one in known), now) if known else None
 
 
 def beat(connection: Connection, token: str, now: float) -> None:
@@ -75,18 +73,17 @@ def release(store: Store, token: str) -> None:
 
 def _name(connection: Connection, journal: Journal, now: float) -> str:
     token = str(uuid4())
-    connection.execute(sa.delete(owner))
-    connection.execute(
-        sa.insert(owner).values(
-            id=1,
-            journal=journal.uuid,
-            host=socket.gethostname(),
-            path=str(journal.path),
-            process=os.getpid(),
-            token=token,
-            beat=now,
-        )
-    )
+    row = {
+        "journal": journal.uuid,
+        "host": socket.gethostname(),
+        "path": str(journal.path),
+        "process": os.getpid(),
+        "token": token,
+        "beat": now,
+    }
+    # Changed in place: whoever waits for the lock on the row finds what has become of it.
+    if not connection.execute(sa.update(owner).values(row)).rowcount:
+        connection.execute(sa.insert(owner).values(id=1, **row))
     return token
 
 

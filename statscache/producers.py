@@ -17,8 +17,9 @@ log = logging.getLogger(__name__)
 class _TurnProducer(PollingProducer):  # type: ignore[misc] # moksha has no annotations
     """Looks each second whether its turn has come: whole multiples of `period`, epoch seconds.
 
-    Looking more often than it turns keeps the turns aligned, where moksha's own ticks drift, and
-    lets the thread end within a second.
+    The first turn comes at once, for what the last run left uncounted. Looking more often than it
+    turns keeps the turns aligned, where moksha's own ticks drift, and lets the thread end within a
+    second.
     """
 
     frequency = timedelta(seconds=1)
@@ -29,7 +30,7 @@ class _TurnProducer(PollingProducer):  # type: ignore[misc] # moksha has no anno
         if consumer is None:
             return
         self._consumer = consumer
-        self._turned = time.time() // self.period
+        self._turned = 0.0
         super().__init__(hub)
 
     def poll(self) -> None:

@@ -9,16 +9,20 @@ from datetime import timedelta
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, NamedTuple
 
+import sqlalchemy as sa
+
 from .config import Config
 from .errors import PluginError
 from .models import BaseModel
+from .models.columns import Time
 from .plugins import BasePlugin
 from .schedule import DAY, Schedule
 from .text import one_line
 
 GROUP = "statscache.plugin"
 OURS = "statscache"
-IDENT = re.compile(r"[^\s/\x00-\x1f]{1,255}")
+VERSION_LENGTH = 64
+IDENT = re.compile(r"[^\s/\x00-\x1f\ud800-\udfff]{1,255}")
 ARGUMENTS = frozenset(
     (
         *("order", "limit", "start", "stop", "before", "page", "rows_per_page", "cursor"),
@@ -32,12 +36,16 @@ log = logging.getLogger(__name__)
 
 
 class Statistic(NamedTuple):
-    """One plugin class that can run: its ident, and where it comes from."""
+    """One plugin class that can run: its ident, where it comes from, the class of its rows.
+
+    A statistic that is off has no `model`.
+    """
 
     ident: str
     plugin: type[BasePlugin]
     schedule: Schedule | None
     distribution: str
+    model: type[BaseModel] | None
 
     def build(self, config: Config) -> BasePlugin:
         """A new instance."""
@@ -89,7 +97,9 @@ def _ours_first(point: EntryPoint) -> tuple[bool, str, str]:
 
 
 def _distribution(point: EntryPoint) -> str:
-    return point.dist.name if point.dist else "an unknown distribution"
+    """What the package calls itself; one that is broken may not say."""
+    names = point.dist.metadata.get_all("Name") if point.dist else None
+    return names[0] if names else "an unknown distribution"
 
 
 def _classes(
@@ -118,45 +128,71 @@ def _register(
     registry: Registry, config: Config, plugin: type[BasePlugin], distribution: str
 ) -> None:
     try:
-        statistic = _statistic(plugin, config, distribution)
-        enabled = config.enables(statistic.ident, distribution)
+        schedule = _schedule(plugin.interval)
+        instance = _instance(plugin, schedule, config)
+        ident = instance.ident
+        enabled = config.enables(ident, distribution)
         if enabled:
-            _refuse_clash(registry, statistic)
-    except Exception as error:
+            _refuse_clash(registry, ident)
+        # Two that clash may have tables of the same name: only one that runs is asked for its own.
+        model = _model(instance) if enabled else None
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt):
+            raise
         reason = (
             str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
         )
         registry.skipped.append(Skipped(plugin.__name__, distribution, reason))
         return
-    (registry.enabled if enabled else registry.disabled)[statistic.ident] = statistic
+    statistic = Statistic(ident, plugin, schedule, distribution, model)
+    (registry.enabled if enabled else registry.disabled)[ident] = statistic
 
 
-def _refuse_clash(registry: Registry, statistic: Statistic) -> None:
-    taken = registry.enabled.get(statistic.ident)
+def _refuse_clash(registry: Registry, ident: str) -> None:
+    taken = registry.enabled.get(ident)
     if taken:
         raise PluginError(
-            f"its ident {statistic.ident} is taken by {taken.distribution}; to run this one, put "
-            f"'{taken.distribution}:{statistic.ident}' into statscache.plugins.disabled"
+            f"its ident {ident} is taken by {taken.distribution}; to run this one, put "
+            f"'{taken.distribution}:{ident}' into statscache.plugins.disabled"
         )
 
 
-def _statistic(plugin: type[BasePlugin], config: Config, distribution: str) -> Statistic:
+def _instance(plugin: type[BasePlugin], schedule: Schedule | None, config: Config) -> BasePlugin:
     """Build an instance once and hold it to the contract."""
-    schedule = _schedule(plugin.interval)
     instance = plugin(schedule, config)
     if not instance.name or not IDENT.fullmatch(instance.ident):
         raise PluginError(
             f"its ident is {instance.ident!r}: a plugin needs a name without slashes, of at most "
             "255 characters"
         )
+    _refuse_odd_attributes(instance)
+    return instance
+
+
+def _model(instance: BasePlugin) -> type[BaseModel] | None:
     model = instance.model
-    if model is not None:
-        if not (isinstance(model, type) and issubclass(model, BaseModel)):
-            raise PluginError(f"its model {model!r} is no subclass of BaseModel")
-        bad = ARGUMENTS.intersection(model.columns())
-        if bad:
-            raise PluginError(f"a column may not be called like an argument: {', '.join(bad)}")
-    return Statistic(instance.ident, plugin, schedule, distribution)
+    if model is None:
+        return None
+    if not (isinstance(model, type) and issubclass(model, BaseModel)):
+        raise PluginError(f"its model {model!r} is no subclass of BaseModel")
+    if not isinstance(sa.inspect(model).columns["timestamp"].type, Time | sa.Date | sa.DateTime):
+        raise PluginError(f"the timestamp of its model {model.__name__} is no date and time")
+    bad = ARGUMENTS.intersection(model.columns())
+    if bad:
+        raise PluginError(f"a column may not be called like an argument: {', '.join(sorted(bad))}")
+    return model
+
+
+def _refuse_odd_attributes(plugin: BasePlugin) -> None:
+    for name in ("backlog_delta", "retention"):
+        value = getattr(plugin, name)
+        if not (value is None or isinstance(value, timedelta)):
+            raise PluginError(f"its {name} is {value!r}, and not a timedelta or None")
+    topics: Any = plugin.topics
+    if isinstance(topics, str) or not all(isinstance(topic, str) for topic in topics or ()):
+        raise PluginError(f"its topics are {topics!r}, and not a list of patterns or None")
+    if len(str(plugin.version)) > VERSION_LENGTH:
+        raise PluginError(f"its version is longer than {VERSION_LENGTH} characters")
 
 
 def _schedule(interval: timedelta | None) -> Schedule | None:

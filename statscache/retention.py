@@ -30,25 +30,21 @@ def horizon(statistic: Statistic, config: Config, now: float) -> float:
     if seconds is None:
         return 0
     step = max(statistic.schedule.length if statistic.schedule else HOUR, LEAST_STEP)
-    return (now - seconds) // step * step
+    return max(0, (now - seconds) // step * step)
 
 
-def expire(
-    store: Store, statistic: Statistic, model: type[BaseModel] | None, config: Config, now: float
-) -> None:
+def expire(store: Store, statistic: Statistic, config: Config, now: float) -> None:
     """Delete the rows of `statistic` that are too old, in steps.
 
     Each step raises the horizon in the same transaction: what is older is never counted again.
     """
     target = horizon(statistic, config, now)
-    if model is None or not target:
-        return
-    while _expire_step(store, statistic.ident, model, target, now) < target:
+    while target and _expire_step(store, statistic.ident, statistic.model, target, now) < target:
         pass
 
 
 def _expire_step(
-    store: Store, ident: str, model: type[BaseModel], target: float, now: float
+    store: Store, ident: str, model: type[BaseModel] | None, target: float, now: float
 ) -> float:
     """Delete some of the oldest rows; the horizon as it then is."""
     with store.reading() as connection:
@@ -56,12 +52,15 @@ def _expire_step(
             return target
     with store.writing() as connection:
         locked = checkpoints.lock(connection, ident)
-        until = _until(connection, model, target)
+        until = _until(connection, model, target) if model else target
         checkpoints.set_horizon(connection, ident, max(until, locked.horizon))
-        gone = connection.execute(sa.delete(model).where(model.timestamp < moment(until)))
-        if gone.rowcount:
+        if model and _delete_before(connection, model, until):
             changes.note(connection, ident, locked.revision, (), now)
     return until
+
+
+def _delete_before(connection: Connection, model: type[BaseModel], until: float) -> int:
+    return connection.execute(sa.delete(model).where(model.timestamp < moment(until))).rowcount
 
 
 def _until(connection: Connection, model: type[BaseModel], target: float) -> float:

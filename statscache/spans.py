@@ -21,11 +21,16 @@ TRIMMED = "trimmed before it was counted"
 def owe(
     connection: Connection, addressee: str, start: float, stop: float, reason: str, now: float
 ) -> None:
-    """Record once that the messages from `start` to `stop` (epoch seconds) are missing."""
-    same = sa.select(owed.c.id).where(
-        owed.c.addressee == addressee, owed.c.start == start, owed.c.reason == reason
-    )
-    if stop > start and not connection.execute(same).first():
+    """Record that the messages from `start` to `stop` (epoch seconds) are missing.
+
+    A span that begins at the same time for the same reason is one and the same.
+    """
+    same = (owed.c.addressee == addressee, owed.c.start == start, owed.c.reason == reason)
+    known = connection.execute(sa.select(owed.c.id, owed.c.stop).where(*same)).first()
+    if known and known.stop < stop:
+        again = sa.update(owed).where(owed.c.id == known.id).values(stop=stop, healed=None)
+        connection.execute(again)
+    elif stop > start and not known:
         connection.execute(
             sa.insert(owed).values(
                 addressee=addressee, start=start, stop=stop, reason=reason, opened=now

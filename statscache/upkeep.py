@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection
+from datetime import UTC, datetime
 
 from sqlalchemy.engine import Connection
 
 from . import changes, checkpoints, spans
-from .checkpoints import Checkpoint, Step
+from .checkpoints import Step
 from .config import Config
 from .journal import Journal
 from .store import Store
@@ -43,14 +44,23 @@ def trim(
     A plugin that holds the journal above its size is passed by: what it misses is owed to it.
     """
     excess = _excess(journal, config["statscache.journal.maximum_size"])
-    if excess:
-        with store.writing() as connection:
-            for checkpoint in _holding(connection, idents, excess):
-                _pass_by(connection, journal, checkpoint, excess, token, now)
+    pass_by(store, journal, idents, excess, token, now)
     with store.reading() as connection:
         positions = [c.position for c in checkpoints.read(connection).values() if c.ident in idents]
         forget = _forget_before(connection, journal, config)
     journal.trim(min(positions, default=0), forget)
+
+
+def pass_by(
+    store: Store, journal: Journal, idents: Collection[str], position: int, token: str, now: float
+) -> None:
+    """Move every bookmark that stands before `position` up to it; what lay between is owed."""
+    with store.reading() as connection:
+        known = checkpoints.read(connection)
+    for ident in idents:
+        if known[ident].position < position:
+            with store.writing() as connection:
+                _move_up(connection, journal, ident, position, token, now)
 
 
 def _excess(journal: Journal, maximum: float) -> int:
@@ -61,29 +71,22 @@ def _excess(journal: Journal, maximum: float) -> int:
     return end - int((end - begin) * maximum / size)
 
 
-def _holding(connection: Connection, idents: Collection[str], position: int) -> list[Checkpoint]:
-    known = checkpoints.read(connection).values()
-    return [one for one in known if one.ident in idents and one.position < position]
-
-
-def _pass_by(
-    connection: Connection,
-    journal: Journal,
-    checkpoint: Checkpoint,
-    position: int,
-    token: str,
-    now: float,
+def _move_up(
+    connection: Connection, journal: Journal, ident: str, position: int, token: str, now: float
 ) -> None:
-    """Move a bookmark up to `position` without counting; what lay between is owed."""
+    found = checkpoints.lock(connection, ident)
+    if found.position >= position:
+        return
     kept = journal.slice(position, journal.end(), 1)
     until = kept[0].entry.arrived if kept else now
-    checkpoints.advance(connection, checkpoint, Step(position, until), token)
-    spans.owe(connection, checkpoint.ident, checkpoint.complete_until, until, spans.TRIMMED, now)
+    checkpoints.advance(connection, found, Step(position, until), token)
+    spans.owe(connection, ident, found.complete_until, until, spans.TRIMMED, now)
     log.error(
-        "the journal is larger than statscache.journal.maximum_size: %d entries were trimmed "
-        "before %s had counted them, and are owed to it",
-        position - checkpoint.position,
-        checkpoint.ident,
+        "%d entries of the journal were trimmed before %s had counted them (for want of room, or "
+        "while it was off); what came since %s is owed to it",
+        position - found.position,
+        ident,
+        f"{datetime.fromtimestamp(found.complete_until, UTC):%Y-%m-%d %H:%M:%S} UTC",
     )
 
 
@@ -92,6 +95,9 @@ def _forget_before(connection: Connection, journal: Journal, config: Config) -> 
     newest = journal.newest()
     if newest is None:
         return 0
+    # While an entry is still to be counted, so is what its id may have to be compared with.
+    oldest = journal.slice(0, journal.end(), 1)
+    newest = min([newest, *(one.entry.arrived for one in oldest)])
     before: float = newest - config["statscache.journal.dedupe_horizon"]
     if config["statscache.datagrepper.endpoint"] is None:
         return before

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
+
+log = logging.getLogger(__name__)
 
 Job = Callable[[], None]
 
@@ -33,12 +36,13 @@ class Pool:
     def submit(self, key: str, job: Job) -> bool:
         """Run `job` soon, unless one for `key` is waiting or running; whether it was taken."""
         with self._changed:
-            if self._stopped or key in self._started or any(key == k for k, _ in self._queue):
-                return False
-            self._queue.append((key, job))
+            taken = not self._stopped and key not in self.busy()
+            if taken:
+                self._queue.append((key, job))
+                self._changed.notify_all()
+            # Even so: those that run may have become slow while others waited.
             self._grow()
-            self._changed.notify_all()
-            return True
+            return taken
 
     def busy(self) -> set[str]:
         """The keys whose job waits or runs."""
@@ -58,10 +62,13 @@ class Pool:
             self._changed.notify_all()
         return self.wait(timeout)
 
-    def _grow(self) -> None:
+    def _most(self) -> int:
+        """How many threads there may be now."""
         now = self._clock()
-        slow = sum(now - since > SLOW_AFTER for since in self._started.values())
-        wanted = min(self._size + slow, len(self._started) + len(self._queue))
+        return self._size + sum(now - since > SLOW_AFTER for since in self._started.values())
+
+    def _grow(self) -> None:
+        wanted = min(self._most(), len(self._started) + len(self._queue))
         while self._threads < wanted:
             self._threads += 1
             name = f"statscache-worker-{self._threads}"
@@ -77,7 +84,11 @@ class Pool:
                 self._started[key] = self._clock()
             try:
                 job()
-            finally:
-                with self._changed:
-                    del self._started[key]
-                    self._changed.notify_all()
+            except BaseException:
+                log.exception("the job %s failed", key)
+            with self._changed:
+                del self._started[key]
+                self._changed.notify_all()
+                if self._threads > self._most():
+                    self._threads -= 1
+                    return

@@ -9,22 +9,32 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 from samples import NOW, message
 from sqlalchemy.orm import Session
 
-from statscache import checkpoints, tables
+from statscache import checkpoints, registry, tables
 from statscache.checkpoints import Checkpoint
+from statscache.config import Config
 from statscache.engine import Engine
+from statscache.journal import Journal
 from statscache.models import count_model
 from statscache.plugins import BaseModel, BasePlugin, Count, Schedule
 from statscache.store import Store
 
 Message = dict[str, Any]
+MakeEngine = Callable[..., Engine]
 
 SECOND = timedelta(seconds=1)
+
+on_sqlite = pytest.mark.parametrize("uri", ["sqlite"], indirect=True)
+"""For tests to which the kind of database makes no difference."""
+
+on_postgresql = pytest.mark.parametrize("uri", ["postgresql"], indirect=True)
 
 
 class Ids(Count):
@@ -112,6 +122,27 @@ def outside_package() -> Iterator[type[BasePlugin]]:
     """What the entry point of such a package points to: something that can be read once."""
     for seconds in (15, 86_400):
         yield type("Outside", (Outside,), {"interval": timedelta(seconds=seconds)})
+
+
+class Point:
+    """An entry point that is not on disk."""
+
+    dist = None
+    name = "several"
+
+    def __init__(self, target: Any) -> None:
+        self._target = target
+
+    def load(self) -> Any:
+        return self._target
+
+
+def build(uri: str, journal: Path, *plugins: Any, **settings: Any) -> Engine:
+    """An engine that is not started; settings as `make_engine` takes them."""
+    names = {f"statscache.{key.replace('__', '.')}": value for key, value in settings.items()}
+    config = Config(names | {"statscache.sqlalchemy.uri": uri, "statscache.journal.path": journal})
+    installed = registry.load(config, [Point(plugins)] if plugins else None)
+    return Engine(config, installed, Store(uri, 12), Journal(journal))
 
 
 # -- feeding -----------------------------------------------------------------------------------

@@ -13,7 +13,9 @@ from typing import Any
 
 Message = dict[str, Any]
 
-LENGTHS = {"1s": 1, "5s": 5, "1m": 60, "1h": 3_600, "1d": 86_400}
+Key = tuple[str, ...]
+
+SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 WHO: dict[str, Callable[[Any], Iterable[str]]] = {
     "bodhi": lambda msg: {msg["agent"], msg["update"]["user"]},
@@ -42,11 +44,20 @@ KEYS: dict[str, Callable[[Message], Iterable[str]]] = {
 def volumes(messages: Iterable[Message], ident: str) -> dict[tuple[Any, ...], int]:
     """The rows of `volume-1s`, `volume-by-topic-1h` and the like: start of window, key: volume."""
     *name, length = ident.split("-")
+    seconds = int(length[:-1]) * SECONDS[length[-1]]
+    if not name[1:]:
+        return tally(messages, seconds, lambda message: [()])
+    return tally(messages, seconds, lambda message: [(key,) for key in KEYS[name[-1]](message)])
+
+
+def tally(
+    messages: Iterable[Message], seconds: int, keys: Callable[[Message], Iterable[Key]]
+) -> dict[tuple[Any, ...], int]:
+    """How often each key comes in each window of so many seconds: start of window, key: number."""
     rows: Counter[tuple[Any, ...]] = Counter()
     for message in once(messages):
-        start = message["timestamp"] // LENGTHS[length] * LENGTHS[length]
-        keys = [(key,) for key in KEYS[name[-1]](message)] if name[1:] else [()]
-        rows.update((start, *key) for key in keys)
+        start = message["timestamp"] // seconds * seconds
+        rows.update((start, *key) for key in keys(message))
     return dict(rows)
 
 
@@ -63,9 +74,8 @@ def identity(message: Message) -> str:
     """What makes a message the same as another: its id, but for the year that a bridge adds."""
     if "msg_id" in message:
         return re.sub(r"^\d{4}-", "", message["msg_id"])
-    return json.dumps(
-        [message["topic"], int(message["timestamp"]), message["msg"]], sort_keys=True
-    )
+    parts = [message["topic"], int(message["timestamp"]), message["msg"]]
+    return json.dumps(parts, sort_keys=True)
 
 
 def _category(message: Message) -> str:

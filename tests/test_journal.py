@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -597,9 +598,10 @@ def test_a_kill_at_any_moment_leaves_whole_transactions(path, child):
     told, before = 0, 0
     for _ in range(10):
         process = child(APPEND, path, BATCH, told)
-        process.stdout.readline()
-        threading.Timer(moments.uniform(0, 0.05), process.kill).start()
-        told = int(process.stdout.read().split()[-1:][0])
+        first = process.stdout.readline()
+        time.sleep(moments.uniform(0, 0.05))
+        process.kill()
+        told = int((first + process.stdout.read()).split()[-1])
         process.wait()
         with closing(Journal(path)) as journal:
             with closing(sqlite3.connect(path)) as connection:

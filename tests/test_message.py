@@ -39,7 +39,7 @@ any_text = st.text(st.characters(exclude_categories=()))
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**30), 10**30) | st.floats() | any_text,
     lambda values: st.lists(values) | st.dictionaries(any_text, values),
-    max_leaves=20,
+    max_leaves=8,
 )
 
 

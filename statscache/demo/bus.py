@@ -8,14 +8,18 @@ import math
 import signal
 import time
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import zmq
 
 from .recording import replay
-from .traffic import Arrival, messages
+from .traffic import MEMORY, Arrival, messages
 
 LOOPBACK = "tcp://127.0.0.1"
+
+PREPARED = 100_000
+"""Messages of stories that began before, which are made in a second."""
 
 
 def main() -> None:
@@ -26,11 +30,10 @@ def main() -> None:
     socket.set_hwm(0)
     port = socket.bind_to_random_port(LOOPBACK)
     print(f"Publishing on {LOOPBACK}:{port}", flush=True)
-    first = next(arrivals)  # Made before anybody waits for it: it can take seconds.
+    first = next(arrivals)  # Made before anybody waits for it: it takes a second.
     socket.recv()
     print("Somebody listens", flush=True)
-    publish(socket, first)
-    for arrival in arrivals:
+    for arrival in chain([first], arrivals):
         publish(socket, arrival)
     print("That was the last message", flush=True)
     signal.pause()
@@ -43,9 +46,15 @@ def publish(socket: zmq.Socket[bytes], arrival: Arrival) -> None:
     socket.send_multipart([topic.encode(errors="replace"), json.dumps(arrival.message).encode()])
 
 
+def invented(since: float, rate: float, seed: int) -> Iterator[Arrival]:
+    """Invented messages from `since` (epoch seconds) on, without an end."""
+    memory = min(MEMORY, PREPARED / rate)
+    return messages(since, math.inf, rate=rate, seed=seed, memory=memory)
+
+
 def _arrivals(options: argparse.Namespace) -> Iterator[Arrival]:
     if options.messages is None:
-        return messages(options.since, math.inf, rate=options.rate, seed=options.seed)
+        return invented(options.since, options.rate, options.seed)
     return replay(options.messages, options.since, options.rate, print)
 
 

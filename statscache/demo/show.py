@@ -64,9 +64,10 @@ def _start(options: Options, folder: Path, parts: Parts, console: Console) -> st
     web = parts.start("web", "statscache.cli:main", "serve", f"--port={options.port}")
     url = parts.wait("the web application", lambda: web.said(r"Serving on (\S+)"))
     _fill(options, folder, now, parts, console)
-    begun = time.time()
     parts.start("hub", "fedmsg.commands.hub:hub")
-    with console.status("Starting fedmsg-hub"):
+    with console.status("Starting fedmsg-hub", spinner="line"):
+        parts.wait("the hub's subscription", lambda: bus.said("(Somebody listens)"))
+        begun = time.time()
         parts.wait("the first count of the hub", lambda: _has_counted(url, begun))
     return url
 

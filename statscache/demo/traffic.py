@@ -103,7 +103,9 @@ class Arrival(NamedTuple):
     message: dict[str, Any]
 
 
-def messages(start: float, stop: float, *, rate: float, seed: int) -> Iterator[Arrival]:
+def messages(
+    start: float, stop: float, *, rate: float, seed: int, memory: float = MEMORY
+) -> Iterator[Arrival]:
     """What arrives from `start` (included) to `stop` (excluded), in order of arrival.
 
     The same arguments give the same messages, and adjoining spans what the whole span gives.
@@ -115,18 +117,23 @@ def messages(start: float, stop: float, *, rate: float, seed: int) -> Iterator[A
         stop: epoch seconds, UTC; may be infinite.
         rate: messages a second, on average over a week. Some eighty a day are sent whatever it is.
         seed: another one gives other traffic.
+        memory: seconds before `start` whose stories are still told. All of their messages have to
+            be made before the first one comes; where that takes too long, do with less, and some
+            that began before are silent.
 
     Raises:
         ValueError: `rate` is not more than none.
     """
     if rate <= 0:
         raise ValueError(f"rate must be more than 0 messages a second, not {rate}")
-    return _messages(start, stop, rate, seed)
+    return _messages(start, stop, rate, seed, memory)
 
 
-def _messages(start: float, stop: float, rate: float, seed: int) -> Iterator[Arrival]:
+def _messages(
+    start: float, stop: float, rate: float, seed: int, memory: float
+) -> Iterator[Arrival]:
     waiting: list[Arrival] = []
-    for begin in count(int((start - MEMORY) // BLOCK) * BLOCK, BLOCK):
+    for begin in count(int((start - memory) // BLOCK) * BLOCK, BLOCK):
         if begin >= stop:
             return
         waiting.extend(_block(begin, rate, seed))

@@ -19,7 +19,7 @@ Key = sa.String(KEY_LENGTH).with_variant(sa.String(KEY_LENGTH, collation="C"), "
 
 
 class Time(TypeDecorator[datetime]):
-    """A moment, read as a naive datetime in UTC; epoch seconds may be written too.
+    """A moment, read as a naive datetime in UTC; an aware one or epoch seconds may be written too.
 
     PostgreSQL has a `timestamp` for it. On SQLite it is the number of epoch seconds: a quarter of
     the bytes of SQLAlchemy's text, in the row and in every index.
@@ -34,10 +34,11 @@ class Time(TypeDecorator[datetime]):
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
         if value is None:
             return None
+        # Through a datetime, so that what is written is what is read and asked for.
+        time = value if isinstance(value, datetime) else moment(value)
         if dialect.name == "sqlite":
-            # Through a datetime, so that what is written is what is read and asked for.
-            return epoch(value if isinstance(value, datetime) else moment(value))
-        return value if isinstance(value, datetime) else moment(value)
+            return epoch(time)
+        return time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         return moment(value) if isinstance(value, int | float) else value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -87,11 +88,10 @@ def _postgresql_statement(model: type[CountModel]) -> str:
     table, names = _table(model).name, ("timestamp", *model.by, "volume")
     columns = ", ".join(f'"{name}"' for name in names)
     types = ", ".join(["%s::bigint[]", *("%s::text[]" for _ in model.by), "%s::bigint[]"])
-    values = ", ".join(["to_timestamp(t) AT TIME ZONE 'UTC'", *(f'"{name}"' for name in names[1:])])
-    unnested = ", ".join(["t", *(f'"{name}"' for name in names[1:])])
+    values = columns.replace('"timestamp"', """to_timestamp("timestamp") AT TIME ZONE 'UTC'""")
     return (
         f"INSERT INTO {table} ({columns}) "
-        f"SELECT {values} FROM unnest({types}) AS row ({unnested}) " + _on_conflict(model)
+        f"SELECT {values} FROM unnest({types}) AS row ({columns}) " + _on_conflict(model)
     )
 
 
@@ -108,9 +108,9 @@ def _table(model: type[CountModel]) -> sa.Table:
 
 
 def table_name(ident: str) -> str:
-    """The table of the statistic `ident`; a long one is cut and ends in a hash."""
-    name = TABLE_PREFIX + "".join(c if c.isalnum() and c.isascii() else "_" for c in ident)
-    if len(name) <= IDENTIFIER_LENGTH and name == TABLE_PREFIX + ident.replace("-", "_"):
+    """The table of the statistic `ident`; that of a long or odd one ends in a hash."""
+    name = TABLE_PREFIX + re.sub("[^a-z0-9]", "_", ident)
+    if len(name) <= IDENTIFIER_LENGTH and re.fullmatch("[a-z0-9-]+", ident):
         return name
     return f"{name[: IDENTIFIER_LENGTH - 9]}_{hashlib.sha256(ident.encode()).hexdigest()[:8]}"
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Any, ClassVar
 
 from sqlalchemy.orm import Session
 
 from ..errors import PluginError
 from ..message import Message
-from ..models import BaseModel, count_model
+from ..models import BaseModel, CountModel, count_model
 from ..models.count import Row
 from ..schedule import Schedule
 from ..text import key as text_key
@@ -38,9 +39,13 @@ class Count(BasePlugin):
         super().__init__(schedule, config, model)
         if schedule is None:
             raise PluginError(f"{type(self).__name__} counts in windows: give it an interval")
+        _refuse_odd_columns(self.by)
         self._start = schedule.start
-        if model is None:
-            self.model = count_model(self.ident, tuple(self.by))
+
+    @cached_property
+    def model(self) -> Any:
+        """The class of the rows, made when it is first asked for."""
+        return count_model(self.ident, tuple(self.by))
 
     def count(self, message: Message) -> Iterable[Found]:
         """What `message` adds one to: a text for one key column, a tuple of texts for several.
@@ -72,3 +77,13 @@ class Count(BasePlugin):
                 f"{self.ident} counts by {', '.join(self.by) or 'nothing'}, but yielded {found!r}"
             )
         return (start, *map(text_key, parts)), amount
+
+
+def _refuse_odd_columns(by: object) -> None:
+    if not isinstance(by, tuple | list):
+        raise PluginError(f"`by` is {by!r}: name the key columns in a tuple, as in ('state',)")
+    taken = set(dir(CountModel))
+    for name in by:
+        if not isinstance(name, str) or not name.isidentifier() or name.lower() in taken:
+            raise PluginError(f"{name!r} in `by` cannot be the name of a key column")
+        taken.add(name.lower())

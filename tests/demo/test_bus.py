@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import zmq
 
+from statscache.demo.bus import invented
 from statscache.demo.parts import Parts
-from statscache.demo.traffic import messages
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_the_first_subscriber_hears_all_that_is_due_and_then_each_in_its_time(pa
     since = time.time() - 60
     endpoint = start(parts, f"--since={since}", "--rate=5", "--seed=7")
     time.sleep(1)
-    expected = list(islice(messages(since, math.inf, rate=5, seed=7), 1000))
+    expected = list(islice(invented(since, 5, 7), 1000))
     due = sum(1 for at, _ in expected if at <= time.time())
     heard = hear(endpoint, due + 3)
     assert [json.loads(body) for _, body in heard] == [m for _, m in expected[: due + 3]]

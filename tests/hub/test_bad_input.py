@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
+from itertools import chain
 
 import pytest
 from harness import LISTENING, LOGGED, wait_until
@@ -91,7 +92,7 @@ def test_every_input_has_an_answer_and_the_log_names_each_once(bus, hubs):
     bus.wait_for(subscribers=2)
     start = time.time()
     good = traffic(500, seed=4, now=start)
-    bad = [*frames(*AT_ARRIVAL.values()), *sum(REFUSED.values(), []), *sum(ODD.values(), [])]
+    bad = list(chain(frames(*AT_ARRIVAL.values()), *REFUSED.values(), *ODD.values()))
     for number, each in enumerate(bad):
         bus.send(*good[number * 5 : number * 5 + 5])
         bus.send_frames(*each)

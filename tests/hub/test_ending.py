@@ -85,3 +85,17 @@ def test_what_comes_between_two_runs_is_owed(bus, hub):
     everybodys = "SELECT start, stop, reason FROM statscache_owed WHERE addressee = ''"
     owed = wait_until(lambda: hub.query(everybodys), 5)
     assert owed == [(first[1], second[0], "not listening")]
+
+
+def test_a_hub_whose_journal_breaks_says_so_and_ends_all_the_same(bus, hub):
+    hub.listen()
+    bus.wait_for(subscribers=1)
+    for path in hub.folder.glob("journal.sqlite*"):
+        path.write_bytes(b"broken" * (path.stat().st_size // 6))
+    bus.send(*traffic(10, seed=1, now=time.time()))
+    hub.wait_for("run `statscache journal adopt` with the new one")
+
+    hub.signal(SIGTERM)
+
+    assert hub.wait(SOON) == 0
+    assert "Traceback" not in hub.log

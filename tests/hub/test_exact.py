@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from harness import LISTENING, assert_counts_exactly
+from harness import assert_counts_exactly
 from traffic import traffic
 
 

