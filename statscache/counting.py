@@ -63,8 +63,10 @@ class PluginCounter:
     def ident(self) -> str:
         return self.statistic.ident
 
-    def run(self, until: int, now: float, stopping: Callable[[], bool]) -> None:
-        """Count everything up to the position `until`, which had arrived at `now`.
+    def run(self, until: int, now: float) -> bool:
+        """Count the next bucket of what stands up to the position `until`; whether more is left.
+
+        `now` is when it had arrived, in epoch seconds.
 
         Raises:
             OwnerError: another daemon counts now.
@@ -72,13 +74,13 @@ class PluginCounter:
             sqlalchemy.exc.DBAPIError: the database is away; the same bucket is due again.
         """
         retention.expire(self._store, self.statistic, self._config, now)
-        while not stopping():
-            checkpoint = self._checkpoint()
-            if checkpoint.suspended or checkpoint.position >= until:
-                return
-            part = self._slices.read(checkpoint.position, until)
-            due = bucket(self.statistic, checkpoint, part, self._journal)
-            self._count(due, now if due.end == until else due.arrived, now)
+        checkpoint = self._checkpoint()
+        if checkpoint.suspended or checkpoint.position >= until:
+            return False
+        part = self._slices.read(checkpoint.position, until)
+        due = bucket(self.statistic, checkpoint, part, self._journal)
+        self._count(due, now if due.end == until else due.arrived, now)
+        return due.end < until
 
     def plugin(self) -> BasePlugin:
         """The plugin's instance, built, initialized and launched if there is none."""

@@ -67,6 +67,7 @@ class Engine:
         self._outage = Outage(str(store))
         self._preparing = threading.Lock()
         self._stopping = threading.Event()
+        self._telling = threading.Lock()
         self._complaints: dict[str, str] = {}
         self._waiting: set[str] = set()
 
@@ -228,7 +229,7 @@ class Engine:
             checkpoint = known[ident]
             rides = period(counter.statistic) == seconds or ident in self._waiting
             if self._is_due(counter, checkpoint, until, rides, now):
-                self._submit(ident, partial(counter.run, until, now, self._stopping.is_set), now)
+                self._submit(ident, partial(counter.run, until, now), now)
             elif rides and ident not in busy and not checkpoint.suspended:
                 resting.append(ident)
         self._rest(resting, until, now)
@@ -250,24 +251,26 @@ class Engine:
             if idents:
                 checkpoints.rest(connection, idents, until, now)
 
-    def _submit(self, what: str, work: Callable[[], None], now: float) -> None:
-        def job() -> None:
+    def _submit(self, what: str, work: Callable[[], bool], now: float) -> None:
+        def job() -> bool:
             try:
-                work()
+                more = work()
             except BaseException as error:
                 self._note(error, what, now)
-            else:
-                self._complaints.pop(what, None)
-                self._waiting.discard(what)
+                return False
+            self._complaints.pop(what, None)
+            self._waiting.discard(what)
+            return more
 
         self._pool.submit(what, job)
 
-    def _keep_up(self, now: float) -> None:
+    def _keep_up(self, now: float) -> bool:
         upkeep.tell(self.store, self.journal, now)
         upkeep.prune(self.store, self.config)
         idents = self._counters.keys()
         upkeep.trim(self.store, self.journal, self.config, idents, self._token, now)
         self._slices.forget()
+        return False
 
     def _commits(self) -> int:
         return sum(counter.commits for counter in self._counters.values())
@@ -279,9 +282,10 @@ class Engine:
         if isinstance(error, OwnerError):
             what = TURN  # whoever finds it out first says it for all
         said = sentence(error, 1000)
-        if self._complaints.get(what) == said:
-            return
-        self._complaints[what] = said
+        with self._telling:
+            if self._complaints.get(what) == said:
+                return
+            self._complaints[what] = said
         if isinstance(error, OwnerError):
             log.critical("%s", said)
         elif isinstance(error, StatscacheError):

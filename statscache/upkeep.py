@@ -47,8 +47,9 @@ def trim(
     pass_by(store, journal, idents, excess, token, now)
     with store.reading() as connection:
         positions = [c.position for c in checkpoints.read(connection).values() if c.ident in idents]
-        forget = _forget_before(connection, journal, config)
-    journal.trim(min(positions, default=0), forget)
+        counted = min(positions, default=0)
+        forget = _forget_before(connection, journal, config, counted)
+    journal.trim(counted, forget)
 
 
 def pass_by(
@@ -80,7 +81,9 @@ def _move_up(
     kept = journal.slice(position, journal.end(), 1)
     until = kept[0].entry.arrived if kept else now
     checkpoints.advance(connection, found, Step(position, until), token)
-    spans.owe(connection, ident, found.complete_until, until, spans.TRIMMED, now)
+    # What arrived in the same instant is in the span, too.
+    stop = max(until, found.complete_until + 1)
+    spans.owe(connection, ident, found.complete_until, stop, spans.TRIMMED, now)
     log.error(
         "%d entries of the journal were trimmed before %s had counted them (for want of room, or "
         "while it was off); what came since %s is owed to it",
@@ -90,14 +93,14 @@ def _move_up(
     )
 
 
-def _forget_before(connection: Connection, journal: Journal, config: Config) -> float:
+def _forget_before(connection: Connection, journal: Journal, config: Config, counted: int) -> float:
     """Ids that arrived before this may be forgotten; epoch seconds."""
     newest = journal.newest()
     if newest is None:
         return 0
-    # While an entry is still to be counted, so is what its id may have to be compared with.
-    oldest = journal.slice(0, journal.end(), 1)
-    newest = min([newest, *(one.entry.arrived for one in oldest)])
+    # What is still to be counted may have to be compared with ids that were new when it came.
+    due = journal.slice(counted, journal.end(), 1)
+    newest = min([newest, *(one.entry.arrived for one in due)])
     before: float = newest - config["statscache.journal.dedupe_horizon"]
     if config["statscache.datagrepper.endpoint"] is None:
         return before

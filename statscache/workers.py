@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 log = logging.getLogger(__name__)
 
-Job = Callable[[], None]
+Job = Callable[[], bool]
+"""Does a part of its work, and says whether more is left: that comes after the other jobs' turn."""
 
 SLOW_AFTER = 5.0
 """Seconds after which a running job is helped out: another thread serves the others."""
@@ -83,11 +84,14 @@ class Pool:
                 key, job = self._queue.popleft()
                 self._started[key] = self._clock()
             try:
-                job()
+                more = job()
             except BaseException:
                 log.exception("the job %s failed", key)
+                more = False
             with self._changed:
                 del self._started[key]
+                if more and not self._stopped:
+                    self._queue.append((key, job))
                 self._changed.notify_all()
                 if self._threads > self._most():
                     self._threads -= 1

@@ -212,3 +212,25 @@ def test_a_job_may_offer_another(make_pool):
     pool.submit("a", job)
     assert pool.wait(PATIENCE)
     assert done == [False, True, "b"]
+
+
+def test_a_job_that_has_more_to_do_goes_on_after_the_others(make_pool):
+    order = []
+    parts = iter([True, True, False])
+
+    def long():
+        order.append("long")
+        return next(parts)
+
+    def short():
+        order.append("short")
+        return False
+
+    pool = make_pool(1)
+    gate = Gate()
+    pool.submit("gate", gate)
+    pool.submit("long", long)
+    pool.submit("short", short)
+    gate.released.set()
+    assert pool.wait(PATIENCE)
+    assert order == ["long", "short", "long", "long"]

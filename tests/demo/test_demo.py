@@ -32,6 +32,7 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parent.parent.parent
 STATSCACHE = Path(sys.executable).parent / "statscache"
 READY = "Ctrl-C ends it."
+PIP = [sys.executable, "-m", "pip", "--quiet", "--no-input", "--disable-pip-version-check"]
 
 
 class Demo:
@@ -64,7 +65,7 @@ class Demo:
         return re.search(r"statscache is up: (\S+)", self.output)[1]
 
     def ready(self) -> Demo:
-        until(lambda: READY in self.output or self.process.poll() is not None, 60)
+        until(lambda: READY in self.output or self.process.poll() is not None, 120)
         assert READY in self.output, self.output
         return self
 
@@ -282,6 +283,7 @@ def test_it_works_from_a_package_without_a_clone(start, tmp_path, monkeypatch):
         [python, "-P", "-c", "import statscache; print(statscache.__file__)"], text=True
     )
     assert json.loads(get(f"{demo.url}api/volume-by-category-1d"))
+    assert "volume-by-category-1d" in get(f"{demo.url}api/?format=html")
     assert demo.end() == 0
 
 
@@ -291,36 +293,26 @@ def package(folder: Path) -> Path:
     litter = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__")
     shutil.copytree(ROOT, clone, ignore=litter)
     build = "from setuptools import build_meta; print(build_meta.build_sdist('..'))"
-    made = subprocess.check_output([sys.executable, "-c", build], cwd=clone, text=True)
-    source = folder / made.split()[-1]
-    wheel = [
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "--no-deps",
-        "--no-build-isolation",
-        "--no-index",
-    ]
-    subprocess.run([*wheel, "--quiet", "--wheel-dir", folder, source], check=True)
-    (wheel,) = folder.glob("*.whl")
-    names = zipfile.ZipFile(wheel).namelist()
+    told = subprocess.check_output([sys.executable, "-c", build], cwd=clone, text=True)
+    source = folder / told.split()[-1]
+    wheel = [*PIP, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, source]
+    subprocess.run(wheel, check=True)
+    (made,) = folder.glob("*.whl")
+    with zipfile.ZipFile(made) as archive:
+        names = archive.namelist()
     for part in ("migrations/env.py", "migrations/script.py.mako", "migrations/versions/0001"):
-        assert any(name.startswith(f"statscache/{part}") for name in names)
-    return wheel
+        assert any(name.startswith(f"statscache/{part}") for name in names), part
+    return made
 
 
 def install(wheel: Path, venv: Path) -> Path:
     """The Python of a new environment with the wheel; what it requires is found in this one."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True)
     python = venv / "bin" / "python"
-    code = "import sysconfig; print(sysconfig.get_path('purelib'))"
-    here, there = (
-        Path(subprocess.check_output([program, "-c", code], text=True).strip())
-        for program in (sys.executable, python)
-    )
-    # Its own .pth files, which would lead to the clone, are not followed from there.
-    (there / "requirements.pth").write_text(f"{here}\n")
-    pip = [sys.executable, "-m", "pip", "--python", python, "install", "--no-deps", "--no-index"]
-    subprocess.run([*pip, "--quiet", wheel], check=True)
+    purelib = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    site = Path(subprocess.check_output([python, "-c", purelib], text=True).strip())
+    # What is installed here, but not what .pth files lead to from here, such as the clone.
+    here = [path for path in sys.path if path.endswith(("site-packages", "dist-packages"))]
+    (site / "requirements.pth").write_text("\n".join(here))
+    subprocess.run([*PIP, "--python", python, "install", "--no-deps", wheel], check=True)
     return python
