@@ -1,13 +1,13 @@
 """How `make docs` builds these pages; nothing is fetched from anywhere."""
 
+import importlib.metadata
 import sys
-from importlib.metadata import version
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 project = "statscache"
-release = version("statscache")
+release = importlib.metadata.version("statscache")
 extensions = ["tables"]
 exclude_patterns = ["_build"]
 nitpicky = True

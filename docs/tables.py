@@ -27,7 +27,8 @@ def settings() -> Iterator[Row]:
     """Every setting of statscache."""
     yield "Setting", "Default", "What it says", "Allowed"
     for setting in SETTINGS.values():
-        yield f"``{setting.name}``", _default(setting), setting.help, _allowed(setting)
+        said = (setting.help, _allowed(setting))
+        yield f"``{setting.name}``", _default(setting), *(text.replace("*", r"\*") for text in said)
 
 
 def _default(setting: Setting) -> str:

@@ -26,7 +26,7 @@ CONSUMER = "statscache_consumer"
 
 SWITCH_SECONDS = 0.001
 """How long one thread may hold Python's lock while another waits. SQLite lets go of it at every
-step, and with Python's own 5 ms the busy reactor would keep the journal waiting most of the time."""
+step, and with Python's own 5 ms a busy reactor keeps the journal waiting most of the time."""
 
 INVALID = "Received invalid message"
 

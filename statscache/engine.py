@@ -124,14 +124,15 @@ class Engine:
         if self._stopping.is_set():
             return
         self._stopping.set()
-        self.intake.end(now)
-        idle = self._pool.stop(STOP_SECONDS)
-        if idle:
-            for counter in self._counters.values():
-                counter.stop()
-            self._release()
-        self.journal.close()
-        self.store.close()
+        try:
+            self.intake.end(now)
+            if self._pool.stop(STOP_SECONDS):
+                for counter in self._counters.values():
+                    counter.stop()
+                self._release()
+        finally:
+            self.journal.close()
+            self.store.close()
 
     # -- preparing -------------------------------------------------------------------------
 
@@ -169,9 +170,10 @@ class Engine:
         except Exception as error:
             if is_outage(error):
                 raise
-            log.error(
-                "%s is skipped: its table cannot be made: %s", statistic.ident, sentence(error)
-            )
+            said = f"it is skipped, its table cannot be made: {sentence(error)}"
+            if self._complaints.get(statistic.ident) != said:
+                self._complaints[statistic.ident] = said
+                log.error("%s: %s", statistic.ident, said)
             return False
         return True
 

@@ -32,6 +32,7 @@ TRIM_PAUSE = 0.01
 SPARE_PAGES = 4_096
 """Free pages that stay in the file for what comes next: 16 MB."""
 LOCK_POLL = 0.2
+BUSY_SECONDS = 10
 
 TABLES = """
 CREATE TABLE identity (uuid TEXT NOT NULL, format INTEGER NOT NULL);
@@ -274,9 +275,7 @@ class Journal:
             raise JournalError(f"the journal {self.path} is closed")
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
-            connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
-            connection.execute("PRAGMA synchronous = FULL")
-            connection.execute("PRAGMA busy_timeout = 10000")
+            connection = _connect(self.path)
             self._local.connection = connection
             self._connections.append(connection)
         return connection
@@ -324,6 +323,18 @@ class Journal:
                 return total
             # Locks are not fair: without a pause, who waits to append would wait for all steps.
             clock.sleep(TRIM_PAUSE)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+    )
+    try:
+        connection.execute("PRAGMA synchronous = FULL")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
 
 
 def _keep(connection: sqlite3.Connection, entries: Sequence[Entry]) -> int:

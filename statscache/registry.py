@@ -32,6 +32,10 @@ ARGUMENTS = frozenset(
 )
 """What requests call their own arguments; a column of that name could not be asked for."""
 
+SUFFIXES = (".csv", ".json", ".ndjson", ".html", ".svg")
+ROUTES = frozenset(("coverage", "openapi"))
+"""What stands below `/api/` beside the statistics."""
+
 log = logging.getLogger(__name__)
 
 
@@ -165,6 +169,8 @@ def _instance(plugin: type[BasePlugin], schedule: Schedule | None, config: Confi
             f"its ident is {instance.ident!r}: a plugin needs a name without slashes, of at most "
             "255 characters"
         )
+    if instance.ident.endswith(SUFFIXES) or instance.ident in ROUTES:
+        raise PluginError(f"its ident {instance.ident} already means something in a URL")
     _refuse_odd_attributes(instance)
     return instance
 

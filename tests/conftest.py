@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 import sqlalchemy as sa
 
@@ -22,6 +23,9 @@ from statscache.config import Config
 from statscache.engine import Engine
 from statscache.journal import Journal
 from statscache.store import Store
+
+hypothesis.settings.register_profile("statscache", deadline=None)
+hypothesis.settings.load_profile("statscache")
 
 NOW = 1_767_225_600.0
 """2026-01-01 00:00:00 UTC: the time of all tests that do not say another."""

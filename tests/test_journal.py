@@ -131,7 +131,9 @@ def test_a_slice_is_a_prefix_cut_by_position_number_and_bytes(journal):
     assert journal.slice(10, LARGE, LARGE) == journal.slice(8, 3, 5) == journal.slice(0, 9, 0) == []
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.lists(st.lists(st.integers(0, 12), max_size=6), max_size=6))
 def test_slices_put_together_are_the_whole(tmp_path_factory, batches):
     path = tmp_path_factory.mktemp("slices") / "journal.sqlite"
@@ -498,12 +500,17 @@ def test_a_journal_of_another_format_is_refused(path):
         Journal(path)
 
 
-def test_a_refused_journal_is_not_held(path):
+def test_a_refused_journal_is_not_held_and_no_file_is_left_open(path):
     path.parent.mkdir()
     path.write_bytes(b"garbage" * 999)
+    errors = []
     for _ in range(2):
-        with pytest.raises(JournalError, match="cannot be opened"):
+        with pytest.raises(JournalError, match="cannot be opened") as error:
             Journal(path)
+        errors.append(error)
+    with os.scandir("/proc/self/fd") as numbers:
+        opened = [os.readlink(number) for number in numbers if os.path.islink(number)]
+    assert [file for file in opened if file.startswith(str(path))] == []
 
 
 @pytest.mark.parametrize(

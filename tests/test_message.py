@@ -294,3 +294,8 @@ def test_numbers_beyond_64_bits_and_lone_surrogates_are_kept_exactly():
 def test_each_decoding_is_a_new_object():
     body = encode({"msg": {}})
     assert decode(body) is not decode(body)
+
+
+def test_of_two_equal_keys_the_last_counts_in_bytes_and_in_text():
+    for body in (b'{"a": 1, "a": 2}', '{"a": 1, "a": 2}'):
+        assert decode(body) == {"a": 2}

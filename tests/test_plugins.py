@@ -17,6 +17,7 @@ from statscache.errors import PluginError
 from statscache.models.columns import epoch
 from statscache.plugins import BasePlugin, Count, ScalarModel, Schedule
 from statscache.store import Store
+from statscache.tables import dead_letter
 from statscache.text import key
 
 SECOND, MINUTE, HOUR, DAY = (timedelta(seconds=n) for n in (1, 60, 3600, 86_400))
@@ -321,3 +322,41 @@ def test_in_any_buckets_and_order_the_rows_are_the_same(store, laws, buckets, sh
 @pytest.fixture
 def laws():
     return make(lambda found: found["msg"]["found"], by=("name", "arch"))
+
+
+@pytest.mark.parametrize("split", [1, 3])
+def test_numbers_and_truths_are_keys_of_their_own_however_messages_are_split(make_engine, split):
+    class Odd(Count):
+        """Odd keys."""
+
+        name, by, interval = "odd keys", ("key",), timedelta(seconds=1)
+
+        def count(self, message):
+            yield from (1, True, 1.0, "1")
+
+    engine = make_engine(Odd)
+    for number in range(3):
+        engine.accept({**message(), "msg_id": str(number)}, AT)
+        if number % split == 0:
+            assert engine.drain(AT + number)
+    assert engine.drain(AT + 3)
+    model = engine.registry.enabled["odd-keys-1s"].model
+    with engine.store.reading() as connection:
+        rows = connection.execute(sa.select(model.key, model.volume).order_by(model.key)).all()
+    assert [tuple(row) for row in rows] == [("1", 6), ("1.0", 3), ("True", 3)]
+
+
+def test_a_count_that_returns_a_text_is_told_to_yield_it(make_engine):
+    class Letters(Count):
+        """Letters."""
+
+        name, by, interval = "letters", ("letter",), timedelta(seconds=1)
+
+        def count(self, message):
+            return "failed"
+
+    engine = make_engine(Letters)
+    engine.accept(message(), AT)
+    assert engine.drain(AT)
+    with engine.store.reading() as connection:
+        assert "yield it" in connection.execute(sa.select(dead_letter.c.error)).scalar_one()

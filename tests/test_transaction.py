@@ -265,8 +265,7 @@ def test_what_a_guest_ended_harms_nobody_after_it(
 
 def test_a_conflict_resolved_by_rollback_is_found_out(sqlite_store: Store) -> None:
     insert = (
-        "INSERT OR ROLLBACK INTO stat_ids_1s (timestamp, name, volume) "
-        f"VALUES ({START}, 'a', 1)"
+        f"INSERT OR ROLLBACK INTO stat_ids_1s (timestamp, name, volume) VALUES ({START}, 'a', 1)"
     )
     with pytest.raises(TransactionEndedError), begin(sqlite_store) as transaction:
         add(transaction.session)

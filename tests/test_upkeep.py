@@ -202,7 +202,7 @@ def test_a_journal_that_is_too_large_passes_the_slowest_by(make_engine: MakeEngi
 def test_a_plugin_that_is_passed_by_while_it_counts_is_not_counted_twice(
     make_engine: MakeEngine,
 ) -> None:
-    """Passing by waits for what is being written, or else what is being counted comes to nothing."""
+    """What is being counted then comes to nothing."""
     inside, go_on = threading.Event(), threading.Event()
 
     def wait(_message: Message) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+import time
+from collections.abc import Callable, Generator
 from itertools import groupby
 from typing import NamedTuple
 
@@ -16,6 +17,12 @@ RATE = 100_000 / (30 * DAY)
 
 HOUR = 3_600
 
+HANDOVER = 60
+"""Seconds in which the hub has to take over.
+
+The bus holds everything back until then, so nobody has to say that something was missed.
+"""
+
 
 class Filled(NamedTuple):
     """How far the history is filled in: epoch seconds, and how many messages there were."""
@@ -24,27 +31,29 @@ class Filled(NamedTuple):
     number: int
 
 
-def fill(config: Config, start: float, stop: float, seed: int) -> Generator[Filled]:
+def fill(
+    config: Config, start: float, stop: float, seed: int, now: Callable[[], float] = time.time
+) -> Generator[Filled]:
     """Fill in invented messages from `start` to `stop` (epoch seconds), and count them.
 
     They go through the journal like any others, hour by hour; each step tells how far it is. What
-    has been filled in by then is kept when the iterator is closed.
+    has been filled in by then is kept when the iterator is closed. `now` is the clock.
 
     Raises:
         StatscacheError: a setting, the journal or the database cannot be used.
     """
     engine = service.build(config)
-    done = Filled(start, 0)
     engine.start(start)
+    listened, number = start, 0
     try:
         arrivals = messages(start, stop, rate=RATE, seed=seed)
         for hour, group in groupby(arrivals, lambda arrival: int((arrival.at - start) // HOUR)):
-            until = min(start + (hour + 1) * HOUR, stop)
-            taken = [engine.accept(arrival.message, until, more=True) for arrival in group]
-            done = Filled(until, done.number + len(taken))
+            listened = min(start + (hour + 1) * HOUR, stop)
+            number += sum(engine.accept(arrival.message, listened, more=True) for arrival in group)
             if hour % 24 == 23:
-                engine.drain(until)
-            yield done
+                engine.drain(listened)
+            yield Filled(listened, number)
         engine.drain(stop)
+        listened = now() + HANDOVER
     finally:
-        engine.stop(done.until)
+        engine.stop(listened)

@@ -59,7 +59,7 @@ class Count(BasePlugin):
         found = Counter(
             (self._start(message["timestamp"]), key)
             for message in messages
-            for key in self.count(message)
+            for key in self._found(message)
         )
         amounts: Counter[Row] = Counter()
         for (start, key), times in found.items():
@@ -67,8 +67,21 @@ class Count(BasePlugin):
             amounts[row] += amount * times
         self.model.add(session, amounts)
 
+    def _found(self, message: Message) -> Iterable[Found]:
+        found = self.count(message)
+        if isinstance(found, str):
+            raise PluginError(f"count returned the text {found!r}: yield it, or return a list")
+        # Equal keys are equal texts: 1, 1.0 and True must not be taken for one another.
+        return (key if type(key) is str or key == () else self._texts(key) for key in found)
+
+    def _texts(self, found: Any) -> Found:
+        """The key with its parts as texts, but for an amount at its end."""
+        parts = found if isinstance(found, tuple) else (found,)
+        columns = len(self.by)
+        return (*map(str, parts[:columns]), *parts[columns:])
+
     def _row(self, start: int, found: Found) -> tuple[Row, int]:
-        parts: Sequence[str | int] = found if isinstance(found, tuple) else (found,)
+        parts: Sequence[Any] = found if isinstance(found, tuple) else (found,)
         amount = 1
         if len(parts) == len(self.by) + 1 and isinstance(parts[-1], int):
             amount, parts = parts[-1], parts[:-1]

@@ -161,6 +161,9 @@ def test_nothing_is_lost_between_the_history_and_the_hub(running):
     assert len(expected) > 50
     with closing(sqlite3.connect(running.folder / "journal.sqlite")) as journal:
         assert expected <= {name for (name,) in journal.execute("SELECT id FROM seen")}
+    with closing(sqlite3.connect(running.folder / "statscache.sqlite")) as database:
+        reasons = database.execute("SELECT DISTINCT reason FROM statscache_owed").fetchall()
+    assert reasons == [("before the plugin",)]
 
 
 def test_other_commands_work_in_its_directory(running):

@@ -14,6 +14,7 @@ from statscache import service
 from statscache.config import Config
 from statscache.demo import history
 from statscache.demo.traffic import DAY, messages
+from statscache.journal import Journal, Span
 from statscache.message import message_id, usable_time
 
 HOUR = 3600
@@ -36,6 +37,13 @@ def rows(config: Config, statement: str) -> list[Any]:
         found = connection.execute(sa.text(statement)).all()
     engine.dispose()
     return [tuple(row) for row in found]
+
+
+def journal_spans(config: Config) -> list[Span]:
+    journal = Journal(config["statscache.journal.path"])
+    spans = journal.spans()
+    journal.close()
+    return spans
 
 
 def expected(stop: float) -> Counter[int]:
@@ -66,12 +74,24 @@ def test_each_step_tells_how_far_it_is(config):
     assert [step.number for step in steps] == sorted(step.number for step in steps)
 
 
-def test_the_coverage_says_that_the_hub_listened_all_the_time(config):
+def test_the_hub_is_as_good_as_listening_until_it_takes_over(config):
     stop = START + 2 * HOUR
-    assert list(history.fill(config, START, stop, seed=1))
-    assert rows(config, "SELECT start, stop FROM statscache_coverage") == [(START, stop)]
+    assert list(history.fill(config, START, stop, seed=1, now=lambda: stop + 10))
+    hub = service.build(config)
+    hub.start(stop + 15)
+    hub.turn(60, stop + 75)
+    assert hub.drain(stop + 75)
+    hub.stop(stop + 75)
     ends = rows(config, "SELECT DISTINCT complete_until FROM statscache_checkpoint")
-    assert ends == [(stop,)]
+    assert ends == [(stop + 75,)]
+    gaps = rows(config, "SELECT * FROM statscache_owed WHERE reason != 'before the plugin'")
+    assert gaps == []
+
+
+def test_the_coverage_ends_where_the_filling_in_was_ended(config):
+    with contextlib.closing(history.fill(config, START, START + 2 * HOUR, seed=1)) as steps:
+        next(steps)
+    assert journal_spans(config) == [Span(START, START + HOUR)]
 
 
 def test_what_was_filled_in_is_kept_when_it_ends_early(config):

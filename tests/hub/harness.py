@@ -34,10 +34,7 @@ VOLUMES = (
 """What runs where by-user statistics are turned on."""
 
 LISTENING = "listening to the bus"
-NO_QPID = (
-    "WARNING moksha.hub: Cannot find qpid python module. Make sure you have python-qpid installed."
-)
-"""What every hub complains of at every start, whatever it runs."""
+COMPLAINTS = ("CRITICAL ", "ERROR ", "WARNING statscache.")
 
 LOGGED = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d (?P<level>[A-Z]+) +(?P<text>\S+: .*)")
 """A line of the log, as the logging of fedmsg.d writes it."""
@@ -171,10 +168,10 @@ class Hub:
 
     @property
     def complaints(self) -> list[str]:
-        """What the log says above INFO: `LEVEL logger: message`."""
+        """What the log says above INFO, `LEVEL logger: message`; but not what others warn of."""
         lines = (LOGGED.match(line) for line in self.log.splitlines())
         said = [f"{line['level']} {line['text']}" for line in lines if line]
-        return [line for line in said if not line.startswith("INFO ") and line != NO_QPID]
+        return [line for line in said if line.startswith(COMPLAINTS)]
 
     def statscache(self, *arguments: str) -> str:
         """What the command line says in this directory."""

