@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
+PIP = $(BIN)/pip --disable-pip-version-check install --quiet
 
 .PHONY: demo test quick lint docs clean
 
@@ -30,9 +31,9 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/demo.stamp: $(BIN)/python setup.py pyproject.toml
-	$(BIN)/pip install --quiet --editable .
+	$(PIP) --editable .
 	touch $@
 
 $(VENV)/test.stamp: $(BIN)/python setup.py pyproject.toml
-	$(BIN)/pip install --quiet --editable '.[test]'
+	$(PIP) --editable '.[test]'
 	touch $@ $(VENV)/demo.stamp

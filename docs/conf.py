@@ -15,7 +15,7 @@ html_theme = "alabaster"
 html_theme_options = {
     "description": "Statistics of a fedmsg message bus",
     "fixed_sidebar": True,
-    "page_width": "70rem",
-    "body_max_width": "46rem",
+    "page_width": "76rem",
+    "body_max_width": "56rem",
 }
 html_show_sourcelink = False

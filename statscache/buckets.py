@@ -47,8 +47,8 @@ class Slice:
 class Bucket(NamedTuple):
     """What one plugin has to count next: the kept entries, and the messages to hand over.
 
-    It stands behind the position `begin` and reaches up to `end`; `arrived` is the arrival of its
-    last entry; `expired` counts what is older than the plugin's rows.
+    It stands behind the position `begin` and reaches up to `end`, and so up to what had `arrived`
+    until then (epoch seconds); `expired` counts what is older than the plugin's rows.
     """
 
     kept: Sequence[Kept]

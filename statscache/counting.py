@@ -79,7 +79,7 @@ class PluginCounter:
             return False
         part = self._slices.read(checkpoint.position, until)
         due = bucket(self.statistic, checkpoint, part, self._journal)
-        self._count(due, now if due.end == until else due.arrived, now)
+        self._count(due._replace(arrived=now) if due.end == until else due, now)
         return due.end < until
 
     def plugin(self) -> BasePlugin:
@@ -103,7 +103,7 @@ class PluginCounter:
             except BaseException as error:
                 log.warning("stopping %s failed: %s", self.ident, sentence(error))
 
-    def _count(self, due: Bucket, complete_until: float, now: float) -> None:
+    def _count(self, due: Bucket, now: float) -> None:
         """Count `due`; where that fails, cut it in two until the poison is found."""
         checkpoint = self._checkpoint()
         if checkpoint.suspended:
@@ -111,9 +111,9 @@ class PluginCounter:
         if checkpoint.position != due.begin:
             raise MovedError(f"the bookmark of {self.ident} moved while its bucket was counted")
         plugin = self.plugin() if due.messages else None
-        failure = self._failure(plugin, checkpoint, due, complete_until, now)
+        failure = self._failure(plugin, checkpoint, due, now)
         if failure:
-            self._digest(checkpoint, due, complete_until, now, failure)
+            self._digest(checkpoint, due, now, failure)
             return
         self.commits += 1
         self._canceled_in_a_row = 0
@@ -121,16 +121,11 @@ class PluginCounter:
             self._dead_in_a_row = 0
 
     def _failure(
-        self,
-        plugin: BasePlugin | None,
-        checkpoint: Checkpoint,
-        due: Bucket,
-        complete_until: float,
-        now: float,
+        self, plugin: BasePlugin | None, checkpoint: Checkpoint, due: Bucket, now: float
     ) -> BaseException | None:
         """Commit `due`; what the plugin raised, if it is to be blamed."""
         try:
-            self._commit(plugin, checkpoint, due, complete_until, now)
+            self._commit(plugin, checkpoint, due, now)
         except BaseException as error:
             self.stop()
             if isinstance(error, MovedError | OwnerError) or self._must_wait(error):
@@ -139,12 +134,7 @@ class PluginCounter:
         return None
 
     def _digest(
-        self,
-        checkpoint: Checkpoint,
-        due: Bucket,
-        complete_until: float,
-        now: float,
-        error: BaseException,
+        self, checkpoint: Checkpoint, due: Bucket, now: float, error: BaseException
     ) -> None:
         """Isolate the message that the plugin cannot digest."""
         if self._checkpoint().position != due.begin:
@@ -155,22 +145,16 @@ class PluginCounter:
         if not due.messages:
             raise PluginError(f"{self.ident} fails without a message") from error
         if len(due.messages) == 1:
-            self._set_aside(checkpoint, due, complete_until, now, error)
+            self._set_aside(checkpoint, due, now, error)
             return
-        first, second = due.halves()
-        self._count(first, first.arrived, now)
-        self._count(second, complete_until, now)
+        for half in due.halves():
+            self._count(half, now)
 
     def _commit(
-        self,
-        plugin: BasePlugin | None,
-        checkpoint: Checkpoint,
-        due: Bucket,
-        complete_until: float,
-        now: float,
+        self, plugin: BasePlugin | None, checkpoint: Checkpoint, due: Bucket, now: float
     ) -> None:
         """The plugin's rows and its checkpoint, in one transaction."""
-        step = Step(due.end, complete_until, len(due.messages), due.expired)
+        step = Step(due.end, due.arrived, len(due.messages), due.expired)
 
         def move(connection: Connection) -> int:
             return checkpoints.advance(connection, checkpoint, step, self._token)
@@ -186,15 +170,10 @@ class PluginCounter:
             transaction.commit()
 
     def _set_aside(
-        self,
-        checkpoint: Checkpoint,
-        due: Bucket,
-        complete_until: float,
-        now: float,
-        error: BaseException,
+        self, checkpoint: Checkpoint, due: Bucket, now: float, error: BaseException
     ) -> None:
         """Move the bookmark past one message, and keep it as a dead letter."""
-        step = Step(due.end, complete_until, 0, due.expired)
+        step = Step(due.end, due.arrived, 0, due.expired)
         entry = due.kept[0].entry
         with self._store.writing() as connection:
             checkpoints.advance(connection, checkpoint, step, self._token)

@@ -16,7 +16,7 @@ from .buckets import Slices
 from .checkpoints import Checkpoint
 from .config import Config
 from .counting import PluginCounter
-from .errors import OwnerError, RefusedError, StatscacheError
+from .errors import OwnerError, RefusedError, StatscacheError, StoreError
 from .faults import is_outage
 from .intake import Intake
 from .journal import Journal
@@ -83,7 +83,10 @@ class Engine:
             self._prepare(now)
         except SQLAlchemyError as error:
             if not is_outage(error):
-                raise
+                raise StoreError(
+                    f"the database {self.store} cannot be used ({sentence(error)}): let this user "
+                    "read, write and create tables in it"
+                ) from error
             self._outage.begin(error, now)
         self.intake.listen(now)
 

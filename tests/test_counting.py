@@ -29,8 +29,10 @@ from samples import NOW, message, name
 from sqlalchemy.orm import Session
 
 from statscache import checkpoints, schema
+from statscache.buckets import bucket
 from statscache.checkpoints import Step
 from statscache.engine import Engine
+from statscache.errors import MovedError
 
 
 class PoisonError(Exception):
@@ -190,6 +192,21 @@ def test_a_bookmark_that_moves_meanwhile_is_not_moved_back(make_engine: MakeEngi
     turn(engine)
     turn(engine)
     assert counted(engine.store, "bad-1s") == once(range(4, 10))
+
+
+@on_sqlite
+def test_a_bucket_that_begins_elsewhere_is_not_counted(make_engine: MakeEngine) -> None:
+    engine = make_engine(bad())
+    feed(engine, range(10))
+    counter, read_as = engine._counters["bad-1s"], checkpoint(engine.store, "bad-1s")
+    part = engine._slices.read(0, 10)
+    due = bucket(counter.statistic, read_as, part, engine.journal)
+    with engine.store.writing() as connection:
+        checkpoints.advance(connection, read_as, Step(4, NOW), engine._token)
+    with pytest.raises(MovedError):
+        counter._count(due, NOW)
+    assert checkpoint(engine.store, "bad-1s").position == 4
+    assert not counted(engine.store, "bad-1s")
 
 
 def test_what_was_committed_in_spite_of_a_failure_is_not_counted_again(

@@ -12,7 +12,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,11 @@ import pytest
 import reckoning
 import sqlalchemy as sa
 from guests import (
+    SECOND,
     Ids,
     MakeEngine,
     Message,
+    Outside,
     Scalar,
     abandon,
     bad,
@@ -37,6 +39,7 @@ from guests import (
     on_sqlite,
     once,
     owed,
+    rows,
     suspend,
     turn,
 )
@@ -49,7 +52,9 @@ from sqlalchemy.orm import Session
 from statscache import engine as module
 from statscache import schema, spans
 from statscache.engine import PERIODS, Engine, period
+from statscache.errors import StoreError
 from statscache.models.columns import epoch
+from statscache.plugins import BasePlugin
 from statscache.registry import Statistic
 from statscache.schedule import Schedule
 from statscache.store import Store
@@ -254,6 +259,30 @@ def test_what_arrives_during_a_turn_is_for_the_next(make_engine: MakeEngine) -> 
     assert counted(engine.store, "bad-1s") == once([0, 1, 7])
 
 
+def test_producers_and_consumer_have_threads_of_their_own(make_engine: MakeEngine) -> None:
+    plugins = [bad(name=f"n{one}", interval=timedelta(seconds=one)) for one in (1, 5, 60)]
+    engine = make_engine(Ids, *plugins, engine__batch=7)
+    ended = threading.Event()
+
+    def produce(seconds: int) -> None:
+        while not ended.wait(0.01):
+            engine.turn(seconds, NOW)
+
+    producers = [threading.Thread(target=produce, args=(seconds,)) for seconds in PERIODS]
+    for producer in producers:
+        producer.start()
+    for number in range(400):
+        engine.accept(message(number % 300), NOW, more=number % 5 > 0)
+    ended.set()
+    for producer in producers:
+        producer.join(10)
+    turn(engine)
+    turn(engine)
+    for ident in engine._counters:
+        assert counted(engine.store, ident) == once(range(300))
+        assert checkpoint(engine.store, ident).counted == 300
+
+
 @pytest.mark.parametrize("broken", ["journal", "store", "registry", "nothing"])
 @on_sqlite
 def test_a_turn_lets_nothing_out(
@@ -393,6 +422,7 @@ def test_history_is_handed_to_whom_it_is_addressed_and_once(make_engine: MakeEng
     assert counted(engine.store) == once(range(8))
 
 
+@on_sqlite
 def test_a_plugin_that_was_off_goes_on_where_it_stopped(make_engine: MakeEngine) -> None:
     for plugins in ([Ids, bad()], [Ids], [bad()], [Ids, bad()]):
         engine = make_engine(*plugins)
@@ -405,6 +435,7 @@ def test_a_plugin_that_was_off_goes_on_where_it_stopped(make_engine: MakeEngine)
     assert counted(engine.store, "bad-1s") == counted(engine.store) == once(range(12))
 
 
+@on_sqlite
 def test_two_with_the_same_bookmark_share_what_they_read(make_engine: MakeEngine) -> None:
     engine = make_engine(Ids, bad(reads_only=True), bad(name="other", reads_only=True))
     feed(engine, range(30))
@@ -559,6 +590,42 @@ def test_a_plugin_that_wraps_an_outage_in_an_error_of_its_own_loses_nothing(
 
 
 @on_postgresql
+def test_plugins_that_wait_for_each_other_in_a_ring_count_exactly(
+    make_engine: MakeEngine, caplog: pytest.LogCaptureFixture
+) -> None:
+    """They share a table; PostgreSQL breaks the ring, and who loses is due again."""
+    meet = threading.Barrier(2, timeout=5)
+
+    def add(session: Session, number: int) -> None:
+        session.execute(sa.update(Scalar).values(scalar=Scalar.scalar + 1).filter_by(id=number))
+
+    def ring(name: str, first: int, second: int) -> type[BasePlugin]:
+        met: list[bool] = []
+
+        def update(session: Session) -> None:
+            add(session, first)
+            if not met:
+                met.append(True)
+                meet.wait()
+            add(session, second)
+
+        return bad(update, name=name)
+
+    makes_the_table = type("Outside", (Outside,), {"interval": SECOND, "topics": []})
+    engine = make_engine(makes_the_table, ring("left", 1, 2), ring("right", 2, 1))
+    with engine.store.writing() as connection:
+        zero = {"timestamp": datetime(2026, 1, 1), "seconds": 1, "scalar": 0}
+        connection.execute(sa.insert(Scalar), [{"id": 1, **zero}, {"id": 2, **zero}])
+    feed(engine, [1])
+    for second in range(3):
+        turn(engine, NOW + second)
+    assert rows(engine.store, "data_scalar", "id", "scalar") == [(1, 2), (2, 2)]
+    assert rows_are(engine, "left-1s", [1])
+    assert rows_are(engine, "right-1s", [1])
+    assert not [one for one in caplog.records if one.levelname == "ERROR"]
+
+
+@on_postgresql
 def test_a_database_that_cannot_be_reached_at_the_start_is_waited_for(
     uri: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -576,6 +643,20 @@ def test_a_database_that_cannot_be_reached_at_the_start_is_waited_for(
     assert counted(engine.store) == once(range(5))
     assert said(caplog) == [AWAY, BACK]
     engine.stop(NOW + 5)
+
+
+@on_postgresql
+def test_a_database_that_may_not_be_written_is_refused_with_the_cure(
+    uri: str, tmp_path: Path
+) -> None:
+    emptied(uri)
+    role = f"role_{uuid.uuid4().hex}"
+    admin(uri, f"CREATE ROLE {role} LOGIN")
+    theirs = sa.make_url(uri).set(username=role).render_as_string(hide_password=False)
+    engine = build(theirs, tmp_path / "journal.sqlite", Ids)
+    with pytest.raises(StoreError, match=r"permission denied.*let this user read, write"):
+        engine.start(NOW)
+    engine.stop(NOW)
 
 
 @on_postgresql

@@ -90,6 +90,7 @@ def test_old_rows_go_as_the_horizon_rises(make_engine: MakeEngine) -> None:
     assert checkpoint(engine.store, "kept-1s").horizon == NOW - DAY + 60
 
 
+@on_sqlite
 def test_rows_go_though_nothing_arrives_and_whoever_turns(make_engine: MakeEngine) -> None:
     engine = make_engine(Hourly)
     feed(engine, [1], timestamp=int(NOW) - DAY)
@@ -117,6 +118,7 @@ def test_a_late_message_never_begins_a_row_again(make_engine: MakeEngine) -> Non
     assert counted(engine.store) == once(range(6))
 
 
+@on_sqlite
 def test_what_is_older_than_a_new_plugin_keeps_is_expired_from_the_start(
     make_engine: MakeEngine,
 ) -> None:

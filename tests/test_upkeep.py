@@ -54,6 +54,7 @@ def test_what_the_journal_noted_is_told_to_the_store(make_engine: MakeEngine) ->
     assert refused == [(journal, "no topic", 1, NOW + 1)]
 
 
+@on_sqlite
 def test_what_was_not_heard_between_two_runs_is_owed_to_everybody(
     make_engine: MakeEngine,
 ) -> None:
@@ -69,6 +70,7 @@ def test_what_was_not_heard_between_two_runs_is_owed_to_everybody(
     assert counted(third.store) == once(range(3))
 
 
+@on_sqlite
 def test_what_everybody_has_counted_goes(make_engine: MakeEngine) -> None:
     engine = make_engine(Ids, bad())
     feed(engine, range(5))
@@ -85,6 +87,7 @@ def test_what_everybody_has_counted_goes(make_engine: MakeEngine) -> None:
     assert counted(engine.store, "bad-1s") == counted(engine.store) == once(range(9))
 
 
+@on_sqlite
 def test_ids_are_remembered_after_their_entries_are_gone(make_engine: MakeEngine) -> None:
     engine = make_engine(Ids, journal__dedupe_horizon=3_600)
     feed(engine, range(3))
@@ -102,6 +105,7 @@ def test_ids_are_remembered_after_their_entries_are_gone(make_engine: MakeEngine
     assert counted(engine.store) == once(range(6)) + once(range(3))
 
 
+@on_sqlite
 def test_ids_are_not_forgotten_by_the_clock(make_engine: MakeEngine) -> None:
     """They age against the newest that arrived: after a long silence all are still known."""
     engine = make_engine(Ids, journal__dedupe_horizon=60)
@@ -113,6 +117,7 @@ def test_ids_are_not_forgotten_by_the_clock(make_engine: MakeEngine) -> None:
     assert counted(engine.store) == once(range(3))
 
 
+@on_sqlite
 def test_ids_are_not_forgotten_while_somebody_lags_behind(make_engine: MakeEngine) -> None:
     engine = make_engine(Ids, bad(), journal__dedupe_horizon=60)
     suspend(engine.store, "bad-1s", "so that it lags behind")
