@@ -21,6 +21,11 @@ config = {
         },
         "loggers": {
             "fedmsg": _quiet,
+            # Speaks of every message, with its body; statscache counts what it refuses, and names
+            # the first.
+            "fedmsg.crypto": {"level": "CRITICAL"},
+            # Complains at every start where Fedora's processors are not installed.
+            "fedmsg.meta": {"level": "ERROR"},
             "moksha": _quiet,
             "statscache": {"level": "INFO", "propagate": False, "handlers": ["console"]},
         },

@@ -219,7 +219,7 @@ class Engine:
             if self._token:
                 upkeep.tell(self.store, self.journal, clock.time())
                 ownership.release(self.store, self._token)
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, StatscacheError) as error:
             log.warning("the database was not told of the end: %s", sentence(error))
 
     # -- counting --------------------------------------------------------------------------
