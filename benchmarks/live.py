@@ -32,7 +32,7 @@ import zmq
 
 from statscache.demo import traffic
 
-BARE = '''
+BARE = """
 from fedmsg.consumers import FedmsgConsumer
 
 class Bare(FedmsgConsumer):
@@ -45,7 +45,7 @@ class Bare(FedmsgConsumer):
         if Bare.seen % 500 == 0 or self.incoming.empty():
             with open("seen", "w") as file:
                 file.write(str(Bare.seen))
-'''
+"""
 
 
 class Run(NamedTuple):
@@ -78,8 +78,10 @@ def report(pairs: list[tuple[Run, Run]]) -> None:
         return statistics.median(of(pair) for pair in pairs)
 
     print(f"rate, statscache to bare hub: {median(lambda p: p[0].rate / p[1].rate):.2f}")
-    print(f"CPU a message: {median(lambda p: p[0].cpu):.0f} us, bare {median(lambda p: p[1].cpu):.0f}")
-    print(f"memory at rest {median(lambda p: p[0].rest):.0f} MB, highest {median(lambda p: p[0].peak):.0f}")
+    ours, bare = median(lambda p: p[0].cpu), median(lambda p: p[1].cpu)
+    rest, peak = median(lambda p: p[0].rest), median(lambda p: p[0].peak)
+    print(f"CPU a message: {ours:.0f} us, bare {bare:.0f}")
+    print(f"memory of the statscache hub: at rest {rest:.0f} MB, highest {peak:.0f} MB")
 
 
 def told(run: Run) -> str:

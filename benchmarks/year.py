@@ -64,7 +64,8 @@ def fill(engine: Engine, days: int, rate: float) -> int:
 
 
 def report(engine: Engine, path: Path, days: int) -> None:
-    print(f"{'statistic':24} {'kept':>8} {'rows a day':>12} {'bytes a row':>12} {'rows':>12} {'MB':>8}")
+    heads = ("kept", "rows a day", "bytes a row", "rows", "MB")
+    print(f"{'statistic':24} {'{:>8} {:>12} {:>12} {:>12} {:>8}'.format(*heads)}")
     total = 0.0
     with sqlite3.connect(path) as database:
         for ident in sorted(engine.registry.enabled):

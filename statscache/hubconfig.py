@@ -24,6 +24,7 @@ def read() -> Config:
             raw = fedmsg.config.load_config(invalidate_cache=True)
         except Exception as error:
             raise ConfigError(
-                f"fedmsg.d cannot be read: {type(error).__name__}: {error}"
+                f"fedmsg.d cannot be read: {type(error).__name__}: {error} It is looked for in "
+                "/etc/fedmsg.d, ~/.fedmsg.d and ./fedmsg.d: go to the directory that has it"
             ) from error
     return Config(raw, foreign=registry.names())

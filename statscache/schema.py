@@ -72,11 +72,22 @@ def prepare(store: Store) -> None:
 
 
 def create_missing(connection: Connection, models: Iterable[type[BaseModel]]) -> None:
-    """Make the tables of plugins where they are absent; those that exist are left as they are."""
+    """Make the tables of plugins where they are absent; those that exist are left as they are.
+
+    Raises:
+        SchemaError: one that exists lacks columns of its model.
+    """
     for model in models:
         table = model.__table__
         assert isinstance(table, sa.Table)
         table.create(connection, checkfirst=True)
+        found = {column["name"] for column in sa.inspect(connection).get_columns(table.name)}
+        missing = sorted(column.name for column in table.columns if column.name not in found)
+        if missing:
+            raise SchemaError(
+                f"the table {table.name} has no column {', '.join(missing)}: a statistic that "
+                "changes its columns needs a new name, or its table dropped"
+            )
 
 
 def metadata() -> sa.MetaData:

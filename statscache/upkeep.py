@@ -10,9 +10,12 @@ from sqlalchemy.engine import Connection
 
 from . import changes, checkpoints, spans
 from .checkpoints import Step
-from .config import Config
+from .config import DAY, Config
 from .journal import Journal
 from .store import Store
+
+HOLD_IDS = 30 * DAY
+"""Seconds that ids are held for history to be compared with, at the most."""
 
 log = logging.getLogger(__name__)
 
@@ -106,4 +109,4 @@ def _forget_before(connection: Connection, journal: Journal, config: Config, cou
         return before
     # History may bring again what stands in a gap that is still open.
     owed = spans.earliest_owed(connection)
-    return before if owed is None else min(before, owed)
+    return before if owed is None else min(before, max(owed, newest - HOLD_IDS))

@@ -725,6 +725,27 @@ def test_trouble_of_one_plugin_with_the_database_is_no_outage(
     assert len([one for one in caplog.records if "bad-1s failed" in one.message]) == 1
 
 
+@on_sqlite
+def test_whoever_waits_for_the_database_is_due_in_the_next_turn_of_all(
+    make_engine: MakeEngine,
+) -> None:
+    broken = [True]
+    gone = sqlite3.OperationalError("database is locked")
+    gone.sqlite_errorcode = sqlite3.SQLITE_BUSY
+
+    def fail(_session: Session) -> None:
+        if broken.pop():
+            raise sa.exc.OperationalError("SELECT 1", {}, gone)
+
+    engine = make_engine(bad(fail, interval=timedelta(minutes=1)))
+    feed(engine, range(3))
+    for producer in (60, 1):
+        engine.turn(producer, NOW)
+        assert engine._pool.wait(10)
+        broken.append(False)
+    assert counted(engine.store, "bad-1m") == once(range(3))
+
+
 @pytest.mark.slow
 def test_a_server_that_is_stopped_and_started_again_is_waited_for(
     tmp_path: Path, caplog: pytest.LogCaptureFixture

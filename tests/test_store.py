@@ -140,6 +140,24 @@ def test_a_lock_of_another_process_is_waited_for(sqlite_uri: str) -> None:
     store.close()
 
 
+def test_whoever_writes_keeps_other_processes_from_it_before_the_first_read(
+    sqlite_uri: str,
+) -> None:
+    """What was read could not be written upon, if another wrote in between."""
+    store = Store(sqlite_uri)
+    with store.writing() as connection:
+        connection.exec_driver_sql("CREATE TABLE note (text, number)")
+    other = sqlite3.connect(store.url.database or "", timeout=0.05)
+    with store.writing() as connection:
+        connection.execute(sa.select(NOTE)).all()
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("INSERT INTO note VALUES ('b', 1)")
+        write(connection, "a")
+    assert notes(store) == ["a"]
+    other.close()
+    store.close()
+
+
 def test_a_lock_that_is_held_too_long_is_an_outage(
     sqlite_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 
 import click
@@ -11,6 +12,9 @@ from rich.table import Table
 from .. import checkpoints, hubconfig, registry, schema
 from ..checkpoints import Checkpoint
 from ..store import Store
+
+WIDE = 500
+"""Columns."""
 
 
 @click.group(invoke_without_command=True)
@@ -50,7 +54,8 @@ def _list() -> None:
         table.add_row(ident, statistic.distribution, "off")
     for skipped in installed.skipped:
         table.add_row(skipped.name, skipped.distribution, f"skipped: {skipped.reason}")
-    Console(soft_wrap=True).print(table)
+    # Nothing is cut off where nobody looks.
+    Console(width=None if sys.stdout.isatty() else WIDE).print(table)
 
 
 def _progress(checkpoint: Checkpoint | None) -> tuple[str, str, str, str]:

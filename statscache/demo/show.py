@@ -9,18 +9,18 @@ import threading
 import time
 from pathlib import Path
 from typing import NamedTuple
-from urllib.request import ProxyHandler, build_opener
 
 from rich.console import Console
 
-from statscache import hubconfig
+from statscache import checkpoints, hubconfig
+from statscache.config import Config
+from statscache.store import Store
 
 from . import directory, greeting, history
 from .parts import Parts
 from .traffic import DAY
 
 # Whatever proxy the environment names, it does not lead to this machine.
-_open = build_opener(ProxyHandler({})).open
 
 
 class Options(NamedTuple):
@@ -63,12 +63,15 @@ def _start(options: Options, folder: Path, parts: Parts, console: Console) -> st
     # Before the history, so that a port that is taken is told of at once.
     web = parts.start("web", "statscache.cli:main", "serve", f"--port={options.port}")
     url = parts.wait("the web application", lambda: web.said(r"Serving on (\S+)"))
-    _fill(options, folder, now, parts, console)
+    with contextlib.chdir(folder):
+        config = hubconfig.read()
+    _fill(options, config, now, parts, console)
     parts.start("hub", "fedmsg.commands.hub:hub")
     with console.status("Starting fedmsg-hub", spinner="line"):
         parts.wait("the hub's subscription", lambda: bus.said("(Somebody listens)"))
         begun = time.time()
-        parts.wait("the first count of the hub", lambda: _has_counted(url, begun))
+        with contextlib.closing(Store(config["statscache.sqlalchemy.uri"])) as store:
+            parts.wait("the first count of the hub", lambda: _has_counted(store, begun))
     return url
 
 
@@ -83,10 +86,8 @@ def _traffic(options: Options, now: float) -> list[str]:
     return [*arguments, f"--seed={options.seed + 1}"]
 
 
-def _fill(options: Options, folder: Path, now: float, parts: Parts, console: Console) -> None:
+def _fill(options: Options, config: Config, now: float, parts: Parts, console: Console) -> None:
     """Fill in the days before `now` (epoch seconds)."""
-    with contextlib.chdir(folder):
-        config = hubconfig.read()
     start = now - options.days * DAY
     steps = history.fill(config, start, now, options.seed)
     with contextlib.closing(steps), greeting.progress(console, options.days) as show:
@@ -95,9 +96,8 @@ def _fill(options: Options, folder: Path, now: float, parts: Parts, console: Con
             parts.check()
 
 
-def _has_counted(url: str, begun: float) -> bool | None:
-    """True once statistics are complete until after `begun` (epoch seconds)."""
-    with contextlib.suppress(OSError), _open(f"{url}api/volume-1s?limit=1") as response:
-        if float(response.headers["X-Statscache-Complete-Until"] or 0) > begun:
-            return True
-    return None
+def _has_counted(store: Store, begun: float) -> bool | None:
+    """True once something that arrived after `begun` (epoch seconds) could have been counted."""
+    with store.reading() as connection:
+        known = checkpoints.read(connection).values()
+    return any(checkpoint.complete_until > begun for checkpoint in known) or None
