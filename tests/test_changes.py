@@ -68,6 +68,7 @@ def test_many_rows_at_once_are_noted_as_one(
     assert (found == [(1, *ALL)]) == (notes == 1)
 
 
+@on_sqlite
 def test_rows_of_objects_are_noted_by_their_category(make_engine: MakeEngine) -> None:
     class Log(Outside):
         name, interval = "log", SECOND
@@ -128,6 +129,7 @@ def test_a_bucket_with_nothing_in_it_is_no_change(make_engine: MakeEngine) -> No
     assert noted(engine.store) == []
 
 
+@on_sqlite
 def test_what_is_rolled_back_is_not_noted(make_engine: MakeEngine) -> None:
     engine = make_engine(bad(lambda _: [1 / 0]))
     feed(engine, range(3))
@@ -155,6 +157,7 @@ def test_only_the_newest_notes_are_kept(store: Store) -> None:
     assert [revision for revision, *_ in noted(store)] == [6, 7, 8, 9]
 
 
+@on_sqlite
 def test_there_may_be_nothing_to_prune(store: Store) -> None:
     with store.writing() as connection:
         changes.prune(connection, 4)

@@ -181,6 +181,7 @@ def test_many_more_messages_are_counted_once_in_their_own_window(
     law(uri, tmp_path, messages, steps, batch)
 
 
+@on_sqlite
 def test_a_late_message_adds_to_its_own_window(make_engine: MakeEngine) -> None:
     engine = make_engine()
     for age in (0, 0, 3 * HOUR, 0, 3 * HOUR + 59, 5 * DAY):
@@ -384,6 +385,7 @@ def test_memory_does_not_grow_with_the_backlog(
 # -- plugins that come and go ----------------------------------------------------------------------
 
 
+@on_sqlite
 def test_a_new_plugin_joins_at_the_end_and_is_owed_its_history(make_engine: MakeEngine) -> None:
     class Recent(bad()):
         backlog_delta = timedelta(days=7)

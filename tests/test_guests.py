@@ -208,10 +208,10 @@ def test_plugins_that_end_the_transaction_harm_no_count(
         assert found == once(MESSAGES) or waits, way
 
 
+@on_sqlite
 def test_a_conflict_that_sqlite_resolves_by_rollback_harms_no_count(
     make_engine: MakeEngine,
 ) -> None:
-    """On PostgreSQL it is but a mistake."""
     insert = (
         "INSERT OR ROLLBACK INTO stat_bad_1s (timestamp, name, volume) "
         "SELECT timestamp, name, volume FROM stat_bad_1s LIMIT 1"
@@ -263,6 +263,7 @@ def test_rows_that_violate_a_constraint_are_set_aside(make_engine: MakeEngine) -
 # -- time and memory -----------------------------------------------------------------------------
 
 
+@on_sqlite
 def test_a_plugin_that_sleeps_while_it_takes_messages_in_delays_nobody(
     make_engine: MakeEngine,
 ) -> None:
@@ -340,6 +341,7 @@ def test_a_plugin_that_keeps_state_in_memory_harms_nobody(make_engine: MakeEngin
     assert rows(engine.store, "data_scalar", "scalar") == [(6,)]
 
 
+@on_sqlite
 def test_a_session_that_a_plugin_kept_locks_nobody_out(make_engine: MakeEngine) -> None:
     class Keeper(Outside):
         name, interval = "keeper", SECOND
@@ -548,6 +550,7 @@ def test_topics_choose_what_is_handed_over(make_engine: MakeEngine) -> None:
     ],
     ids=str,
 )
+@on_sqlite
 def test_attributes_that_make_no_sense_harm_nobody(
     uri: str, tmp_path: Path, attributes: dict[str, Any]
 ) -> None:

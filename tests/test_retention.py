@@ -154,6 +154,7 @@ def test_many_rows_go_in_steps_of_which_each_raises_the_horizon(
     assert len(deletions) >= 4
 
 
+@on_sqlite
 def test_a_step_that_was_the_last_before_a_crash_is_gone_on_from(
     make_engine: MakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

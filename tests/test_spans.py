@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from guests import owed, rows
+from guests import on_sqlite, owed, rows
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from samples import NOW
@@ -48,6 +48,7 @@ def test_what_is_missing_is_owed_once(store: Store) -> None:
     assert owed(store) == [(EVERYBODY, 10, 20), ("a", 10, 20), ("a", 10, 20), ("a", 15, 20)]
 
 
+@on_sqlite
 def test_a_span_of_no_length_is_not_owed(store: Store) -> None:
     owe(store, "a", 10, 10)
     owe(store, "a", 10, 5)
@@ -64,6 +65,7 @@ def test_a_span_that_turns_out_longer_is_owed_to_its_end(store: Store) -> None:
     assert earliest(store) == 10
 
 
+@on_sqlite
 def test_the_earliest_that_is_still_owed_is_known(store: Store) -> None:
     assert earliest(store) is None
     owe(store, "a", 10, 20)
@@ -83,6 +85,7 @@ def test_what_lies_between_two_spans_of_listening_is_owed_to_everybody(store: St
     assert owed(store, spans.NOT_LISTENING) == [(EVERYBODY, 18, 25), (EVERYBODY, 30, 40)]
 
 
+@on_sqlite
 def test_each_journal_has_its_own_coverage(store: Store) -> None:
     mirror(store, (0, 10))
     mirror(store, (5, 7), (50, 60), journal="k")
@@ -90,6 +93,7 @@ def test_each_journal_has_its_own_coverage(store: Store) -> None:
     assert owed(store) == [(EVERYBODY, 7, 50)]
 
 
+@on_sqlite
 def test_a_gap_that_was_healed_is_not_owed_again(store: Store) -> None:
     mirror(store, (0, 10), (20, 30))
     heal(store)
