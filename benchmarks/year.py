@@ -1,10 +1,10 @@
 """What a year of traffic takes in the database: rows and bytes a table, with default settings.
 
-Counts a week of the demo's traffic through a real engine on SQLite, then reckons for each table
+Counts some days of the demo's traffic through a real engine on SQLite, then reckons for each table
 what it holds when its retention is reached (or after a year, where rows are kept for ever): the
-rows of that week, times the weeks they are kept.
+rows of a day, times the days they are kept.
 
-    python benchmarks/year.py [--days 7] [--rate 3]
+    python benchmarks/year.py [--days 3] [--rate 3]
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ CHUNK = 5_000
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--days", type=int, default=7)
+    parser.add_argument("--days", type=int, default=3)
     parser.add_argument("--rate", type=float, default=3)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
