@@ -14,7 +14,8 @@ config = {
     # The file of the journal, on a local disk. None: journal.sqlite in $STATE_DIRECTORY,
     # $XDG_STATE_HOME/statscache, or ~/.local/state/statscache.
     # "statscache.journal.path": None,
-    # Milliseconds. The most that a kill can take of what has arrived.
+    # Milliseconds. The most that a kill can take of what was taken in. What still stands in the
+    # queue goes with it.
     # "statscache.journal.commit_within": 200,
     # Seconds that an id is remembered, so that the same message is not counted again.
     # "statscache.journal.dedupe_horizon": 172800,

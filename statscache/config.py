@@ -181,7 +181,8 @@ SETTINGS = {
             "statscache.journal.commit_within",
             200,
             _number(0, 60_000),
-            "milliseconds; the most that a kill can take of what has arrived",
+            "milliseconds; the most that a kill can take of what was taken in; what still stands "
+            "in the queue goes with it",
         ),
         Setting(
             "statscache.journal.dedupe_horizon",

@@ -8,6 +8,7 @@ counted and trimmed.
 from __future__ import annotations
 
 import fcntl
+import logging
 import math
 import os
 import socket
@@ -21,11 +22,10 @@ from typing import IO, Any, NamedTuple
 from uuid import uuid4
 
 from .errors import JournalError, JournalInUseError, JournalWriteError
+from .files import make_private
 from .message import Entry
 
 FORMAT = 1
-PRIVATE = 0o600
-PRIVATE_DIRECTORY = 0o700
 TOGETHER = 200
 TRIM_STEP = 5_000
 TRIM_PAUSE = 0.01
@@ -62,6 +62,8 @@ CREATE TABLE refused (
     example TEXT NOT NULL
 );
 """
+
+log = logging.getLogger(__name__)
 
 
 class Kept(NamedTuple):
@@ -417,9 +419,8 @@ def _cure(error: sqlite3.Error) -> str:
 def _lock(path: Path, wait: float, now: Callable[[], float] = clock.monotonic) -> IO[str]:
     """Hold `path`.lock, made with its folder if need be, private to its owner."""
     try:
-        path.parent.mkdir(mode=PRIVATE_DIRECTORY, parents=True, exist_ok=True)
         for name in (path, path.with_name(f"{path.name}.lock")):
-            os.close(os.open(name, os.O_CREAT | os.O_RDWR, PRIVATE))
+            make_private(name)
         guard = open(f"{path}.lock", "r+")  # noqa: SIM115 - held as long as the journal is
     except OSError as error:
         raise JournalError(
@@ -427,9 +428,14 @@ def _lock(path: Path, wait: float, now: Callable[[], float] = clock.monotonic) -
             "set statscache.journal.path to a file that this user may write"
         ) from error
     until = now() + wait
+    owner = ""
     while not _held(guard):
-        if now() >= until:
+        if not owner:
             owner = guard.read().strip() or "another process"
+            if wait:
+                message = "the journal %s is held by %s; waiting %.0f s for it"
+                log.warning(message, path, owner, wait)
+        if now() >= until:
             guard.close()
             raise JournalInUseError(
                 f"the journal {path} is held by {owner}; stop that daemon, or let this one wait "

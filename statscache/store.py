@@ -14,7 +14,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection, Engine, ExceptionContext, make_url
 
 from .errors import ConfigError, StoreError
-from .journal import PRIVATE, PRIVATE_DIRECTORY
+from .files import make_private
 from .models.base import NOTED
 
 BUSY_SECONDS = 5
@@ -51,7 +51,7 @@ class Store:
             # What SQLAlchemy takes this to mean differs between its versions.
             self.url = self.url.set(drivername="postgresql+psycopg2")
         if self.is_sqlite:
-            _make_private(Path(self.url.database or ""))
+            _make_file(Path(self.url.database or ""))
         self.engine = _open(self.url, self.is_sqlite, connections)
         # SQLite has one writer; waiting for a lock is fair, its own busy handler is not.
         self._writer = threading.Lock() if self.is_sqlite else nullcontext()
@@ -116,11 +116,10 @@ def _open(url: URL, is_sqlite: bool, connections: int) -> Engine:
         ) from error
 
 
-def _make_private(path: Path) -> None:
-    """An SQLite file that only its owner reads, in a folder made for it if need be."""
+def _make_file(path: Path) -> None:
+    """An SQLite file that only its owner reads; one that may only be read will do."""
     try:
-        path.parent.mkdir(mode=PRIVATE_DIRECTORY, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, PRIVATE))
+        make_private(path)
     except PermissionError:
         if os.access(path, os.R_OK):
             return

@@ -17,7 +17,7 @@ ROOT = Path(statscache.__file__).parent
 LONGEST_FUNCTION = 60
 
 FLOORS = {
-    "ground": {"errors", "config", "message", "schedule", "text"},
+    "ground": {"errors", "config", "files", "message", "schedule", "text"},
     "furniture": {"faults", "formats", "journal", "models", "outage", "tables", "workers"},
     "rooms": {
         *("changes", "checkpoints", "deadletters", "ownership", "plugins", "schema", "spans"),
