@@ -75,7 +75,11 @@ def on_poison(act: Callable[[], Any]) -> Callable[[Message], Any]:
 
 
 def recurse(*_arguments: Any) -> Any:
-    return recurse()
+    return deeper()
+
+
+def deeper() -> Any:
+    return deeper()
 
 
 class Odd(BaseException):
