@@ -114,6 +114,8 @@ def make_engine(uri: str, tmp_path: Path) -> Iterator[MakeEngine]:
     yield make
     for engine in opened:
         engine.stop(NOW)
+        # A test may have read from it after its end.
+        engine.store.close()
 
 
 class Installed:

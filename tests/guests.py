@@ -165,6 +165,7 @@ def abandon(engine: Engine) -> None:
     engine._stopping.set()
     assert engine._pool.stop(30)
     engine.journal.close()
+    engine.store.close()
 
 
 # -- reading back ------------------------------------------------------------------------------
