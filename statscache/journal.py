@@ -7,22 +7,19 @@ counted and trimmed.
 
 from __future__ import annotations
 
-import fcntl
-import logging
 import math
 import os
-import socket
 import sqlite3
 import threading
 import time as clock
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 from uuid import uuid4
 
-from .errors import JournalError, JournalInUseError, JournalWriteError
-from .files import make_private
+from .errors import JournalError, JournalWriteError
+from .files import hold
 from .message import Entry
 
 FORMAT = 1
@@ -31,7 +28,6 @@ TRIM_STEP = 5_000
 TRIM_PAUSE = 0.01
 SPARE_PAGES = 4_096
 """Free pages that stay in the file for what comes next: 16 MB."""
-LOCK_POLL = 0.2
 BUSY_SECONDS = 10
 
 TABLES = """
@@ -62,8 +58,6 @@ CREATE TABLE refused (
     example TEXT NOT NULL
 );
 """
-
-log = logging.getLogger(__name__)
 
 
 class Kept(NamedTuple):
@@ -121,7 +115,7 @@ class Journal:
         self._connections: list[sqlite3.Connection] = []
         self._writing = threading.RLock()
         self._closed = False
-        self._guard = _lock(self.path, wait)
+        self._guard = hold(self.path, wait)
         try:
             self.uuid = self._open()
         except sqlite3.Error as error:
@@ -414,43 +408,3 @@ def _cure(error: sqlite3.Error) -> str:
     if isinstance(error, sqlite3.OperationalError):
         return "make room or mend its disk, then it goes on by itself"
     return "if it cannot be saved, move it away and run `statscache journal adopt` with the new one"
-
-
-def _lock(path: Path, wait: float, now: Callable[[], float] = clock.monotonic) -> IO[str]:
-    """Hold `path`.lock, made with its folder if need be, private to its owner."""
-    try:
-        for name in (path, path.with_name(f"{path.name}.lock")):
-            make_private(name)
-        guard = open(f"{path}.lock", "r+")  # noqa: SIM115 - held as long as the journal is
-    except OSError as error:
-        raise JournalError(
-            f"the journal {path} cannot be written: {error.strerror}; "
-            "set statscache.journal.path to a file that this user may write"
-        ) from error
-    until = now() + wait
-    owner = ""
-    while not _held(guard):
-        if not owner:
-            owner = guard.read().strip() or "another process"
-            if wait:
-                message = "the journal %s is held by %s; waiting %.0f s for it"
-                log.warning(message, path, owner, wait)
-        if now() >= until:
-            guard.close()
-            raise JournalInUseError(
-                f"the journal {path} is held by {owner}; stop that daemon, or let this one wait "
-                "for it with statscache.journal.wait"
-            )
-        clock.sleep(LOCK_POLL)
-    with suppress(OSError):  # the lock counts; its owner's name is only told to others
-        os.ftruncate(guard.fileno(), 0)
-        os.pwrite(guard.fileno(), f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
-    return guard
-
-
-def _held(guard: IO[str]) -> bool:
-    try:
-        fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -371,11 +371,13 @@ def test_one_who_waits_has_it_when_the_other_lets_go(path, child):
     release.join()
 
 
-def test_waiting_ends_after_the_time_that_was_allowed(path, child):
+def test_waiting_ends_after_the_time_that_was_allowed_and_says_once_for_whom(path, child, caplog):
     other = child(HOLD, path)
     assert other.stdout.readline() == "held\n"
     with pytest.raises(JournalInUseError):
-        Journal(path, wait=0.3)
+        Journal(path, wait=0.5)
+    (told,) = caplog.messages
+    assert f"held by process {other.pid} on " in told
 
 
 def test_the_lock_of_a_killed_process_is_free(path, child):
