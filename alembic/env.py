@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 
 from alembic import context
-from statscache import schema
+from statscache.store import schema
 
 config = context.config
 

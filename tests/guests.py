@@ -17,14 +17,14 @@ import sqlalchemy as sa
 from samples import NOW, message
 from sqlalchemy.orm import Session
 
-from statscache import checkpoints, registry, tables
-from statscache.checkpoints import Checkpoint
+from statscache import registry
 from statscache.config import Config
 from statscache.engine import Engine
 from statscache.journal import Journal
 from statscache.models import count_model
 from statscache.plugins import BaseModel, BasePlugin, Count, Schedule
-from statscache.store import Store
+from statscache.store import Store, checkpoints, tables
+from statscache.store.checkpoints import Checkpoint
 
 Message = dict[str, Any]
 MakeEngine = Callable[..., Engine]

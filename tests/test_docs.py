@@ -19,11 +19,12 @@ from pages import BLOCKS, PAGES, README, ROOT, Block, blocks, literals, prose
 from place import DAY, NOW, Place, install_readme
 from test_house import FLOORS
 
-from statscache import cli, plugins, tables
+from statscache import cli, plugins
 from statscache.config import IGNORED, SETTINGS
 from statscache.demo import traffic
-from statscache.intake import UNWRITABLE
+from statscache.engine.intake import UNWRITABLE
 from statscache.plugins import BasePlugin
+from statscache.store import tables
 from statscache.web import query
 
 TOP = [README, ROOT / "CONTRIBUTING.rst", ROOT / "CHANGELOG.rst"]

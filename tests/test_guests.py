@@ -43,9 +43,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from sqlalchemy.types import UserDefinedType
 
-from statscache import schema
 from statscache.engine import Engine
 from statscache.plugins import BaseModel, BasePlugin, Schedule
+from statscache.store import schema
 
 MESSAGES = range(12)
 POISON = message(5)["msg_id"]

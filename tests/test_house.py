@@ -18,20 +18,15 @@ LONGEST_FUNCTION = 60
 
 FLOORS = {
     "ground": {"errors", "config", "files", "message", "schedule", "text"},
-    "furniture": {"faults", "formats", "journal", "models", "outage", "tables", "workers"},
-    "rooms": {
-        *("changes", "checkpoints", "deadletters", "ownership", "plugins", "schema", "spans"),
-        *("store", "transaction"),
-    },
-    "staff": {
-        *("buckets", "counting", "engine", "intake", "registry", "retention", "timed", "upkeep"),
-    },
+    "furniture": {"formats", "journal", "models"},
+    "rooms": {"plugins", "store"},
+    "staff": {"engine", "registry", "timed"},
     # Where the world comes in. The service opens them: it asks fedmsg who a message is about.
     "doors": {"cli", "consumer", "demo", "hubconfig", "meta", "producers", "service", "web"},
     "guests": {"builtin"},
 }
 OUTSIDE = {"click", "fedmsg", "flask", "moksha", "rich", "twisted", "txzmq", "waitress", "werkzeug"}
-OF_THE_DAEMON = {"buckets", "consumer", "counting", "engine", "intake", "journal", "service"}
+OF_THE_DAEMON = {"consumer", "engine", "journal", "service"}
 
 
 def name(path):

@@ -17,7 +17,7 @@ from statscache.errors import PluginError
 from statscache.models.columns import epoch
 from statscache.plugins import BasePlugin, Count, ScalarModel, Schedule
 from statscache.store import Store
-from statscache.tables import dead_letter
+from statscache.store.tables import dead_letter
 from statscache.text import key
 
 SECOND, MINUTE, HOUR, DAY = (timedelta(seconds=n) for n in (1, 60, 3600, 86_400))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-from statscache.plugins import Count, packages, topic_parts, users
+from ..plugins import Count, packages, topic_parts, users
 
 Message = dict[str, Any]
 

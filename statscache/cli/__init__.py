@@ -8,7 +8,7 @@ import click
 from sqlalchemy.exc import DBAPIError
 
 from ..errors import StatscacheError
-from ..faults import is_outage
+from ..store.faults import is_outage
 from .db import db
 from .demo import demo
 from .journal import journal

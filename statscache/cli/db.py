@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from .. import hubconfig, schema
-from ..store import Store
+from .. import hubconfig
+from ..store import Store, schema
 
 
 @click.group()

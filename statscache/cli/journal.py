@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 import click
 
-from .. import hubconfig, ownership, schema
+from .. import hubconfig
 from ..journal import Journal
-from ..store import Store
+from ..store import Store, ownership, schema
 
 
 @click.group()

@@ -9,9 +9,9 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from .. import checkpoints, hubconfig, registry, schema
-from ..checkpoints import Checkpoint
-from ..store import Store
+from .. import hubconfig, registry
+from ..store import Store, checkpoints, schema
+from ..store.checkpoints import Checkpoint
 
 WIDE = 500
 """Columns."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from statscache.demo.cast import Cast, Msg, Sent, fedora
+from .cast import Cast, Msg, Sent, fedora
 
 
 def koji_build(c: Cast) -> list[Sent]:

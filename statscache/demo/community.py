@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from statscache.demo.cast import Cast, Msg, Sent, fedora
+from .cast import Cast, Msg, Sent, fedora
 
 
 def bugzilla(c: Cast) -> list[Sent]:

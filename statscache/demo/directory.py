@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from statscache.errors import ConfigError
+from ..errors import ConfigError
 
 ALONE = """\
 # fedmsg merges this directory with /etc/fedmsg.d and ~/.fedmsg.d. What these say of other buses,

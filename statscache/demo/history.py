@@ -7,9 +7,8 @@ from collections.abc import Callable, Generator
 from itertools import groupby
 from typing import NamedTuple
 
-from statscache import service
-from statscache.config import Config
-
+from .. import service
+from ..config import Config
 from .traffic import DAY, messages
 
 RATE = 100_000 / (30 * DAY)

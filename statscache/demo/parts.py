@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
-from statscache.errors import StatscacheError
+from ..errors import StatscacheError
 
 STOP_SECONDS = 10
 START_SECONDS = 60

@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from statscache.message import usable_time
-
+from ..message import usable_time
 from .traffic import Arrival, retimed
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from statscache.demo.building import koji_tag
-from statscache.demo.cast import Cast, Msg, Sent, fedora
+from .building import koji_tag
+from .cast import Cast, Msg, Sent, fedora
 
 
 def bodhi_update(c: Cast) -> list[Sent]:

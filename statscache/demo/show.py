@@ -12,10 +12,9 @@ from typing import NamedTuple
 
 from rich.console import Console
 
-from statscache import checkpoints, hubconfig
-from statscache.config import Config
-from statscache.store import Store
-
+from .. import hubconfig
+from ..config import Config
+from ..store import Store, checkpoints
 from . import directory, greeting, history
 from .parts import Parts
 from .traffic import DAY

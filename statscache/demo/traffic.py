@@ -18,9 +18,9 @@ from time import gmtime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from statscache.demo import building, community, releasing
-from statscache.demo.cast import LONGEST, Sent, Shape, cast
-from statscache.message import usable_time
+from ..message import usable_time
+from . import building, community, releasing
+from .cast import LONGEST, Sent, Shape, cast
 
 DAY, WEEK = 86_400, 604_800
 

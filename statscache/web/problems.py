@@ -17,8 +17,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException
 
 from ..errors import QueryError
-from ..faults import is_outage
 from ..formats.value import plain
+from ..store.faults import is_outage
 from ..text import one_line
 from .negotiation import prefer
 from .progress import is_missing_table

@@ -8,10 +8,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
-from ..faults import sqlstate
 from ..message import EVERYBODY
-from ..spans import BEFORE_THE_PLUGIN
-from ..tables import checkpoint, dead_letter, owed
+from ..store.faults import sqlstate
+from ..store.tables import BEFORE_THE_PLUGIN, checkpoint, dead_letter, owed
 
 UNDEFINED = ("42P01", "42703")
 """SQLSTATE: table, column."""

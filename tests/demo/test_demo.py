@@ -41,7 +41,8 @@ class Demo:
     def __init__(self, home: Path, *arguments: str, program: Path = STATSCACHE) -> None:
         home.mkdir(exist_ok=True)
         self._output = home / "output"
-        environment = {**os.environ, "HOME": str(home), "TMPDIR": str(home), "PYTHONWARNINGS": ""}
+        places = {"HOME": str(home), "TMPDIR": str(home), "PATH": os.defpath}
+        environment = {**os.environ, **places, "PYTHONWARNINGS": ""}
         with self._output.open("wb") as output:
             self.process = subprocess.Popen(
                 [program, "demo", *arguments],

@@ -122,7 +122,7 @@ def volume_by_topic(rows):
 
 
 def named_reasons(hub):
-    said = "WARNING statscache.intake: a message was refused: "
+    said = "WARNING statscache.engine.intake: a message was refused: "
     return [line.removeprefix(said).split(": ")[0] for line in hub.complaints]
 
 

@@ -63,7 +63,9 @@ def test_only_what_is_authentic_is_counted(bus, hub, tmp_path):
     wait_until(lambda: hub.volumes("volume-1s") == volumes(good, "volume-1s"))
     assert hub.journaled("SELECT reason FROM refused") == ["not authentic"]
     (line,) = hub.complaints
-    assert line.startswith("WARNING statscache.intake: a message was refused: not authentic: ")
+    assert line.startswith(
+        "WARNING statscache.engine.intake: a message was refused: not authentic: "
+    )
 
 
 def new_authority(name: str) -> Authority:

@@ -11,10 +11,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
-from statscache import registry, schema, tables
+from statscache import registry
 from statscache.config import Config
 from statscache.models import CountModel
-from statscache.store import Store
+from statscache.store import Store, schema, tables
 from statscache.web import create_app
 from statscache.web.serving import EXTENSION, Serving
 

@@ -4,9 +4,8 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from statscache import tables
-from statscache.spans import BEFORE_THE_PLUGIN, NOT_LISTENING
-from statscache.store import Store
+from statscache.store import Store, tables
+from statscache.store.tables import BEFORE_THE_PLUGIN, NOT_LISTENING
 from statscache.web import progress
 
 from .conftest import CHECKPOINT

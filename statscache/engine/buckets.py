@@ -1,0 +1,166 @@
+"""Buckets: the slices of the journal that plugins have not counted yet."""
+
+from __future__ import annotations
+
+import math
+import re
+import threading
+from collections.abc import Sequence
+from fnmatch import translate
+from functools import lru_cache
+from typing import NamedTuple
+
+from ..journal import Journal, Kept
+from ..message import EVERYBODY, Message, decode
+from ..registry import Statistic
+from ..store.checkpoints import Checkpoint
+
+KEPT_SLICES = 2
+HOUR = 3_600
+
+
+class Slice:
+    """The entries behind one position, up to another; `end` may be past the last of them.
+
+    Messages are decoded when they are first asked for, and shared by all who only read.
+
+    Args:
+        addressed: whether any of them, or any known id, was addressed to one plugin only.
+    """
+
+    def __init__(self, kept: Sequence[Kept], end: int, addressed: bool) -> None:
+        self.kept = kept
+        self.end = end
+        self.addressed = addressed
+        self.earliest = min((one.entry.time for one in kept), default=math.inf)
+        self._lock = threading.Lock()
+        self._messages: Sequence[Message] | None = None
+
+    def messages(self) -> Sequence[Message]:
+        """The message of each entry; not to be changed."""
+        with self._lock:
+            if self._messages is None:
+                self._messages = [decode(one.entry.body) for one in self.kept]
+            return self._messages
+
+
+class Bucket(NamedTuple):
+    """What one plugin has to count next: the kept entries, and the messages to hand over.
+
+    It stands behind the position `begin` and reaches up to `end`, and so up to what had `arrived`
+    until then (epoch seconds); `expired` counts what is older than the plugin's rows.
+    """
+
+    kept: Sequence[Kept]
+    messages: Sequence[Message]
+    begin: int
+    end: int
+    arrived: float
+    expired: int
+
+    def halves(self) -> tuple[Bucket, Bucket]:
+        """The bucket cut in two, the first half ending at its last message."""
+        middle = len(self.kept) // 2
+        position, entry = self.kept[middle - 1]
+        first = self.kept[:middle], self.messages[:middle]
+        second = self.kept[middle:], self.messages[middle:]
+        return (
+            Bucket(*first, self.begin, position, entry.arrived, 0),
+            Bucket(*second, position, self.end, self.arrived, self.expired),
+        )
+
+
+class Slices:
+    """Reads slices of the journal once for all plugins that stand at the same place."""
+
+    def __init__(self, journal: Journal, limit: int, maximum_bytes: int) -> None:
+        self._journal = journal
+        self._limit = limit
+        self._maximum_bytes = maximum_bytes
+        self._lock = threading.Lock()
+        self._recent: dict[tuple[int, int], Slice] = {}
+
+    def read(self, after: int, until: int) -> Slice:
+        """The next slice with `after` < position <= `until`, a prefix cut by position."""
+        with self._lock:
+            if (after, until) not in self._recent:
+                while len(self._recent) >= KEPT_SLICES:
+                    del self._recent[next(iter(self._recent))]
+                self._recent[after, until] = self._load(after, until)
+            return self._recent[after, until]
+
+    def forget(self) -> None:
+        """Let go of what is kept in memory."""
+        with self._lock:
+            self._recent.clear()
+
+    def _load(self, after: int, until: int) -> Slice:
+        kept = self._journal.slice(after, until, self._limit, self._maximum_bytes)
+        more = kept and self._journal.slice(kept[-1].position, until, 1)
+        addressed = self._journal.addressed() or any(one.entry.addressee for one in kept)
+        return Slice(kept, kept[-1].position if more else until, addressed)
+
+
+def bucket(statistic: Statistic, checkpoint: Checkpoint, part: Slice, journal: Journal) -> Bucket:
+    """What of the slice `part` is for `statistic`, which has counted up to `checkpoint`."""
+    start = statistic.schedule.start if statistic.schedule else _hour
+    chosen: Sequence[int] = range(len(part.kept))
+    if part.addressed or statistic.plugin.topics is not None:
+        chosen = [i for i in chosen if _is_for(statistic, checkpoint, part, part.kept[i], journal)]
+    due = chosen
+    if part.kept and start(part.earliest) < checkpoint.horizon:
+        due = [i for i in chosen if start(part.kept[i].entry.time) >= checkpoint.horizon]
+    kept = [part.kept[i] for i in due]
+    arrived = part.kept[-1].entry.arrived if part.kept else 0.0
+    messages = _handed_over(statistic, part, due, kept)
+    expired = len(chosen) - len(due)
+    return Bucket(kept, messages, checkpoint.position, part.end, arrived, expired)
+
+
+def _handed_over(
+    statistic: Statistic, part: Slice, due: Sequence[int], kept: Sequence[Kept]
+) -> Sequence[Message]:
+    """The messages as the plugin asked for them: envelopes, shared ones, or copies of its own."""
+    if statistic.plugin.envelope_only:
+        return [
+            {"topic": entry.topic, "timestamp": entry.time, "msg_id": entry.id} for _, entry in kept
+        ]
+    if statistic.plugin.reads_only and due:
+        shared = part.messages()
+        return [shared[i] for i in due]
+    return [decode(entry.body) for _, entry in kept]
+
+
+def _is_for(
+    statistic: Statistic, checkpoint: Checkpoint, part: Slice, one: Kept, journal: Journal
+) -> bool:
+    """Whether the entry is addressed to the plugin, wanted by it, and new to it."""
+    if one.entry.addressee not in (EVERYBODY, statistic.ident):
+        return False
+    topics = statistic.plugin.topics
+    if topics is not None and not _wants(tuple(topics), one.entry.topic):
+        return False
+    return not (part.addressed and _had(one, statistic.ident, checkpoint, journal))
+
+
+def _had(one: Kept, ident: str, checkpoint: Checkpoint, journal: Journal) -> bool:
+    """Whether the plugin was handed the same id already, under the other address."""
+    if one.entry.addressee == EVERYBODY:
+        other = journal.position_of(one.entry.id, ident)
+        return other is not None and other < one.position
+    other = journal.position_of(one.entry.id, EVERYBODY)
+    return other is not None and checkpoint.origin < other < one.position
+
+
+def _hour(time: float) -> int:
+    return int(time // HOUR) * HOUR
+
+
+@lru_cache(maxsize=65_536)
+def _wants(patterns: tuple[str, ...], topic: str) -> bool:
+    return _compiled(patterns).match(topic) is not None
+
+
+@lru_cache(maxsize=1_024)
+def _compiled(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(map(translate, patterns)) or r"(?!)")

@@ -1,0 +1,309 @@
+"""The engine: what comes in goes into the journal, and each turn lets the plugins count it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time as clock
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from ..config import Config
+from ..errors import OwnerError, RefusedError, StatscacheError, StoreError
+from ..journal import Journal
+from ..message import EARLIEST
+from ..registry import Registry, Statistic
+from ..store import Store, checkpoints, ownership, schema, spans
+from ..store.checkpoints import Checkpoint
+from ..store.faults import is_outage
+from ..store.tables import BEFORE_THE_PLUGIN
+from ..text import sentence
+from . import retention, upkeep
+from .buckets import Slices
+from .counting import PluginCounter
+from .intake import Intake
+from .outage import Outage
+from .workers import Pool
+
+PERIODS = (60, 5, 1)
+"""Seconds between the turns of each producer, the slowest first."""
+
+WITHOUT_INTERVAL = 5
+SLICE_BYTES = 16 << 20
+STOP_SECONDS = 5.0
+TURN = "the turn"
+UPKEEP = "upkeep of the journal and the store"
+
+log = logging.getLogger(__package__)
+
+
+def period(statistic: Statistic) -> int:
+    """The producer that a statistic rides: the slowest whose period divides its interval."""
+    if statistic.schedule is None:
+        return WITHOUT_INTERVAL
+    return next(seconds for seconds in PERIODS if statistic.schedule.length % seconds == 0)
+
+
+class Engine:
+    """Counts for all enabled plugins. Any thread may call it; times are epoch seconds.
+
+    Args:
+        journal: held by this engine alone.
+    """
+
+    def __init__(self, config: Config, registry: Registry, store: Store, journal: Journal) -> None:
+        self.config = config
+        self.registry = registry
+        self.store = store
+        self.journal = journal
+        self.intake = Intake(journal, config)
+        self._joined = journal.end()
+        self._pool = Pool(config["statscache.engine.workers"])
+        self._slices = Slices(journal, config["statscache.engine.batch"], SLICE_BYTES)
+        self._counters: dict[str, PluginCounter] = {}
+        self._token = ""
+        self._outage = Outage(str(store))
+        self._preparing = threading.Lock()
+        self._stopping = threading.Event()
+        self._telling = threading.Lock()
+        self._complaints: dict[str, str] = {}
+        self._waiting: set[str] = set()
+
+    def start(self, now: float) -> None:
+        """Take the database over and begin to listen.
+
+        A database that cannot be reached is waited for; meanwhile the journal takes everything.
+
+        Raises:
+            StatscacheError: the database cannot be used as it is; the message says the cure.
+        """
+        try:
+            self._prepare(now)
+        except SQLAlchemyError as error:
+            if not is_outage(error):
+                raise StoreError(
+                    f"the database {self.store} cannot be used ({sentence(error)}): let this user "
+                    "read, write and create tables in it"
+                ) from error
+            self._outage.begin(error, now)
+        self.intake.listen(now)
+
+    def accept(self, message: Mapping[str, Any], now: float, more: bool = False) -> bool:
+        """Take in one message that arrived at `now`; see `Intake.accept`."""
+        return self.intake.accept(message, now, more)
+
+    def refuse(self, error: RefusedError, now: float) -> None:
+        """Count a message that cannot even be handed over."""
+        self.intake.refuse(error, now)
+
+    def flush(self, now: float) -> None:
+        """Commit to the journal what waits."""
+        self.intake.flush(now)
+
+    def turn(self, seconds: int, now: float) -> None:
+        """Let the plugins that ride this producer count what has arrived until `now`.
+
+        Returns at once; the counting goes on in other threads. Lets no exception out.
+        """
+        try:
+            self.flush(now)
+            if self._ready(now):
+                self._turn(seconds, now)
+                self._outage.end(now)
+                self._complaints.pop(TURN, None)
+        except BaseException as error:
+            self._note(error, TURN, now)
+
+    def drain(self, now: float, timeout: float = 60) -> bool:
+        """Let every plugin count everything now; whether that was done within `timeout` seconds."""
+        for seconds in PERIODS:
+            self.turn(seconds, now)
+        return self._pool.wait(timeout)
+
+    def stop(self, now: float) -> None:
+        """Commit what waits, let what is being counted be finished, and let go of everything."""
+        if self._stopping.is_set():
+            return
+        self._stopping.set()
+        try:
+            self.intake.end(now)
+            if self._pool.stop(STOP_SECONDS):
+                for counter in self._counters.values():
+                    counter.stop()
+                self._release()
+        finally:
+            self.journal.close()
+            self.store.close()
+
+    # -- preparing -------------------------------------------------------------------------
+
+    def _ready(self, now: float) -> bool:
+        if self._stopping.is_set():
+            return False
+        with self._preparing:
+            if not self._token:
+                self._prepare(now)
+        return True
+
+    def _prepare(self, now: float) -> None:
+        """Check the database, own it, and open a checkpoint for each plugin that has none."""
+        schema.prepare(self.store)
+        statistics = [one for one in self.registry.enabled.values() if self._has_table(one)]
+        token = ownership.claim(self.store, self.journal, now)
+        self._open_checkpoints(statistics, now)
+        idents = [statistic.ident for statistic in statistics]
+        upkeep.pass_by(self.store, self.journal, idents, self.journal.begin(), token, now)
+        upkeep.tell(self.store, self.journal, now)
+        self._counters = {
+            statistic.ident: PluginCounter(
+                statistic, self.config, self.store, self.journal, self._slices, token, self._commits
+            )
+            for statistic in statistics
+        }
+        self._token = token
+        log.info("%d statistics are kept in %s", len(self._counters), self.store)
+
+    def _has_table(self, statistic: Statistic) -> bool:
+        """Make the table of the statistic where it is absent; a plugin's failure is its own."""
+        try:
+            with self.store.writing() as connection:
+                schema.create_missing(connection, [statistic.model] if statistic.model else [])
+        except Exception as error:
+            if is_outage(error):
+                raise
+            said = f"it is skipped, its table cannot be made: {sentence(error)}"
+            if self._complaints.get(statistic.ident) != said:
+                self._complaints[statistic.ident] = said
+                log.error("%s: %s", statistic.ident, said)
+            return False
+        return True
+
+    def _open_checkpoints(self, statistics: list[Statistic], now: float) -> None:
+        """A new plugin joins where the journal ended when the daemon started."""
+        with self.store.writing() as connection:
+            known = checkpoints.read(connection)
+            position = self._joined if known else self.journal.begin()
+            for statistic in statistics:
+                if statistic.ident not in known:
+                    checkpoint = self._first_checkpoint(statistic, position, now)
+                    checkpoints.create(connection, checkpoint)
+                    since = max(self._history_begins(statistic, now), checkpoint.horizon)
+                    reason = BEFORE_THE_PLUGIN
+                    spans.owe(connection, statistic.ident, since, now, reason, now)
+
+    def _first_checkpoint(self, statistic: Statistic, position: int, now: float) -> Checkpoint:
+        return Checkpoint(
+            ident=statistic.ident,
+            journal=self.journal.uuid,
+            position=position,
+            origin=position,
+            revision=0,
+            version=str(statistic.plugin.version),
+            complete_until=now,
+            horizon=retention.horizon(statistic, self.config, now),
+            counted=0,
+            expired=0,
+            suspended=None,
+            created=now,
+        )
+
+    def _history_begins(self, statistic: Statistic, now: float) -> float:
+        since = float(self.config["statscache.consumer.epoch"] or EARLIEST)
+        delta = statistic.plugin.backlog_delta
+        return since if delta is None else max(since, now - delta.total_seconds())
+
+    def _release(self) -> None:
+        try:
+            if self._token:
+                upkeep.tell(self.store, self.journal, clock.time())
+                ownership.release(self.store, self._token)
+        except (SQLAlchemyError, StatscacheError) as error:
+            log.warning("the database was not told of the end: %s", sentence(error))
+
+    # -- counting --------------------------------------------------------------------------
+
+    def _turn(self, seconds: int, now: float) -> None:
+        until = self.journal.end()
+        busy = self._pool.busy()
+        with self.store.reading() as connection:
+            known = checkpoints.read(connection)
+        resting = []
+        for ident, counter in self._counters.items():
+            checkpoint = known[ident]
+            rides = period(counter.statistic) == seconds or ident in self._waiting
+            if self._is_due(counter, checkpoint, until, rides, now):
+                self._submit(ident, partial(counter.run, until, now), now)
+            elif rides and ident not in busy and not checkpoint.suspended:
+                resting.append(ident)
+        self._rest(resting, until, now)
+        if seconds == PERIODS[0] or UPKEEP in self._waiting:
+            self._submit(UPKEEP, partial(self._keep_up, now), now)
+
+    def _is_due(
+        self, counter: PluginCounter, checkpoint: Checkpoint, until: int, rides: bool, now: float
+    ) -> bool:
+        if checkpoint.suspended:
+            return False
+        if rides and checkpoint.position < until:
+            return True
+        return retention.horizon(counter.statistic, self.config, now) > checkpoint.horizon
+
+    def _rest(self, idents: list[str], until: int, now: float) -> None:
+        with self.store.writing() as connection:
+            ownership.beat(connection, self._token, now)
+            if idents:
+                checkpoints.rest(connection, idents, until, now)
+
+    def _submit(self, what: str, work: Callable[[], bool], now: float) -> None:
+        def job() -> bool:
+            try:
+                more = work()
+            except BaseException as error:
+                self._note(error, what, now)
+                return False
+            self._complaints.pop(what, None)
+            self._waiting.discard(what)
+            return more
+
+        self._pool.submit(what, job)
+
+    def _keep_up(self, now: float) -> bool:
+        upkeep.tell(self.store, self.journal, now)
+        upkeep.prune(self.store, self.config)
+        idents = self._counters.keys()
+        upkeep.trim(self.store, self.journal, self.config, idents, self._token, now)
+        self._slices.forget()
+        return False
+
+    def _commits(self) -> int:
+        return sum(counter.commits for counter in self._counters.values())
+
+    def _note(self, error: BaseException, what: str, now: float) -> None:
+        """Tell the log of a failure, once and not every second."""
+        if is_outage(error) and self._is_everybodys(error, what, now):
+            return
+        if isinstance(error, OwnerError):
+            what = TURN  # whoever finds it out first says it for all
+        said = sentence(error, 1000)
+        with self._telling:
+            if self._complaints.get(what) == said:
+                return
+            self._complaints[what] = said
+        if isinstance(error, OwnerError):
+            log.critical("%s", said)
+        elif isinstance(error, StatscacheError):
+            log.error("%s: %s", what, said)
+        else:
+            log.error("%s failed: %s; it is tried again", what, said, exc_info=error)
+
+    def _is_everybodys(self, error: BaseException, what: str, now: float) -> bool:
+        """Whether the database is away for all, or that is for the next turn to find out."""
+        if what == TURN:
+            self._outage.begin(error, now)
+            return True
+        first = what not in self._waiting
+        self._waiting.add(what)
+        return first or self._outage.since is not None

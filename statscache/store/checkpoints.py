@@ -1,0 +1,130 @@
+"""Bookmarks: how far each plugin has counted, kept beside its rows.
+
+Whoever changes a plugin's rows locks its checkpoint first and raises its revision; counting does
+both by the compare-and-set that moves the bookmark. The bookmark is always read from the store.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from ..errors import MovedError, OwnerError
+from .tables import checkpoint as table
+from .tables import owner
+
+
+class Checkpoint(NamedTuple):
+    """A row of the table of checkpoints; times in epoch seconds."""
+
+    ident: str
+    journal: str
+    position: int
+    origin: int
+    revision: int
+    version: str
+    complete_until: float
+    horizon: float
+    counted: int
+    expired: int
+    suspended: str | None
+    created: float
+
+
+class Step(NamedTuple):
+    """What one transaction of counting adds to a checkpoint."""
+
+    position: int
+    complete_until: float
+    counted: int = 0
+    expired: int = 0
+
+
+def read(connection: Connection) -> dict[str, Checkpoint]:
+    """All checkpoints, by ident."""
+    rows = connection.execute(sa.select(*(table.c[name] for name in Checkpoint._fields)))
+    return {row.ident: Checkpoint(*row) for row in rows}
+
+
+def read_one(connection: Connection, ident: str) -> Checkpoint:
+    columns = (table.c[name] for name in Checkpoint._fields)
+    return Checkpoint(*connection.execute(sa.select(*columns).where(table.c.ident == ident)).one())
+
+
+def create(connection: Connection, checkpoint: Checkpoint) -> None:
+    connection.execute(sa.insert(table).values(**checkpoint._asdict()))
+
+
+def advance(connection: Connection, read_as: Checkpoint, step: Step, token: str) -> int:
+    """Move the bookmark from where it was read, by the daemon that owns the database.
+
+    Locks the checkpoint until the transaction ends. Returns the new revision.
+
+    Raises:
+        OwnerError: another daemon has taken the database over.
+        MovedError: the bookmark, or its revision, is not what was read any more.
+    """
+    moved = connection.execute(
+        sa.update(table)
+        .where(
+            table.c.ident == read_as.ident,
+            table.c.journal == read_as.journal,
+            table.c.position == read_as.position,
+            table.c.revision == read_as.revision,
+            sa.exists().where(owner.c.token == token),
+        )
+        .values(
+            position=step.position,
+            revision=read_as.revision + 1,
+            complete_until=step.complete_until,
+            counted=table.c.counted + step.counted,
+            expired=table.c.expired + step.expired,
+        )
+    )
+    if moved.rowcount:
+        return read_as.revision + 1
+    if not connection.execute(sa.select(owner.c.token).where(owner.c.token == token)).first():
+        raise OwnerError("another daemon has taken this database over; this one counts no more")
+    raise MovedError(f"the bookmark of {read_as.ident} moved while its bucket was counted")
+
+
+def lock(connection: Connection, ident: str) -> Checkpoint:
+    """Lock the checkpoint of `ident`, raise its revision, and read it as it then is."""
+    connection.execute(
+        sa.update(table).where(table.c.ident == ident).values(revision=table.c.revision + 1)
+    )
+    return read_one(connection, ident)
+
+
+def rest(connection: Connection, idents: list[str], position: int, now: float) -> None:
+    """Note that nothing that arrived until `now` is left to count for `idents`.
+
+    One that somebody has locked is left out: whoever rests does not wait for those who work.
+    """
+    free = (
+        sa.select(table.c.ident)
+        .where(table.c.ident.in_(idents), table.c.position == position)
+        .with_for_update(skip_locked=True)
+    )
+    connection.execute(sa.update(table).where(table.c.ident.in_(free)).values(complete_until=now))
+
+
+def suspend(connection: Connection, ident: str, reason: str | None) -> None:
+    """Suspend the plugin for `reason`, or let it go on again (None)."""
+    connection.execute(sa.update(table).where(table.c.ident == ident).values(suspended=reason))
+
+
+def set_horizon(connection: Connection, ident: str, horizon: float) -> None:
+    """From now on nothing before `horizon` (epoch seconds) is counted for `ident`."""
+    connection.execute(sa.update(table).where(table.c.ident == ident).values(horizon=horizon))
+
+
+def move_to(connection: Connection, journal: str, position: int) -> None:
+    """Let every plugin go on behind `position` of `journal`."""
+    connection.execute(
+        sa.update(table).values(
+            journal=journal, position=position, origin=position, revision=table.c.revision + 1
+        )
+    )

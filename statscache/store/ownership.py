@@ -1,0 +1,117 @@
+"""One owner: a database names the journal that feeds it, and the daemon that may count."""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import Any
+from uuid import uuid4
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from ..errors import OwnerError
+from ..journal import Journal
+from . import checkpoints, spans
+from .database import Store
+from .tables import JOURNAL_LOST, checkpoint, owner
+
+STALE = 30
+"""Seconds without a beat after which a daemon on another host is taken for dead."""
+
+
+def claim(store: Store, journal: Journal, now: float) -> str:
+    """Become the daemon that counts into this database; the token that says so.
+
+    Raises:
+        OwnerError: the database names another journal, another daemon is alive, or the journal
+            is older than the database.
+    """
+    with store.writing() as connection:
+        row = connection.execute(sa.select(owner).with_for_update()).first()
+        if row is not None:
+            _refuse_foreign(row, journal, store)
+            _refuse_living(row, journal, store, now)
+        _refuse_older(connection, journal, store)
+        return _name(connection, journal, now)
+
+
+def adopt(store: Store, journal: Journal, now: float) -> tuple[float, float] | None:
+    """Let the database name `journal` from now on, and every plugin go on at its end.
+
+    What a plugin may miss is owed to it from where it had counted, so that nobody is handed again
+    what only others lack. Returns the span of them all (epoch seconds), or None where nothing was
+    ever counted.
+    """
+    with store.writing() as connection:
+        connection.execute(sa.select(owner).with_for_update()).all()
+        known = checkpoints.read(connection).values()
+        journal.continue_above(max((one.position for one in known), default=0))
+        checkpoints.move_to(connection, journal.uuid, journal.end())
+        for one in known:
+            spans.owe(connection, one.ident, one.complete_until, now, JOURNAL_LOST, now)
+        _name(connection, journal, now)
+    return (min(one.complete_until for one in known), now) if known else None
+
+
+def beat(connection: Connection, token: str, now: float) -> None:
+    """Say that the daemon lives.
+
+    Raises:
+        OwnerError: another one has taken over.
+    """
+    done = connection.execute(sa.update(owner).where(owner.c.token == token).values(beat=now))
+    if not done.rowcount:
+        raise OwnerError("another daemon has taken this database over; this one counts no more")
+
+
+def release(store: Store, token: str) -> None:
+    """Say that the daemon with `token` has ended."""
+    with store.writing() as connection:
+        connection.execute(sa.update(owner).where(owner.c.token == token).values(beat=0))
+
+
+def _name(connection: Connection, journal: Journal, now: float) -> str:
+    token = str(uuid4())
+    row = {
+        "journal": journal.uuid,
+        "host": socket.gethostname(),
+        "path": str(journal.path),
+        "process": os.getpid(),
+        "token": token,
+        "beat": now,
+    }
+    # Changed in place: whoever waits for the lock on the row finds what has become of it.
+    if not connection.execute(sa.update(owner).values(row)).rowcount:
+        connection.execute(sa.insert(owner).values(id=1, **row))
+    return token
+
+
+def _refuse_foreign(row: Any, journal: Journal, store: Store) -> None:
+    if row.journal != journal.uuid:
+        raise OwnerError(
+            f"the database {store} is fed from the journal {row.path} on {row.host} ({row.journal})"
+            f", not from {journal.path} ({journal.uuid}): use that journal, or, if it is lost, run "
+            "`statscache journal adopt`"
+        )
+
+
+def _refuse_living(row: Any, journal: Journal, store: Store, now: float) -> None:
+    # On the same path of the same host the lock on the journal has already decided.
+    same = (row.host, row.path) == (socket.gethostname(), str(journal.path))
+    if not same and now - row.beat < STALE:
+        raise OwnerError(
+            f"process {row.process} on {row.host} counts into the database {store} from a copy of "
+            f"this journal ({row.path}): stop it, then wait {STALE} seconds"
+        )
+
+
+def _refuse_older(connection: Connection, journal: Journal, store: Store) -> None:
+    counted = connection.execute(
+        sa.select(sa.func.max(checkpoint.c.position)).where(checkpoint.c.journal == journal.uuid)
+    ).scalar()
+    if counted is not None and counted > journal.end():
+        raise OwnerError(
+            f"the journal {journal.path} ends at {journal.end()}, but the database {store} has "
+            f"counted up to {counted}: an older copy was restored; run `statscache journal adopt`"
+        )

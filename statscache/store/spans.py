@@ -1,0 +1,71 @@
+"""Stretches of time: when the daemon listened, and what is owed because it did not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from ..journal import Refusals, Span
+from ..message import EVERYBODY
+from .tables import NOT_LISTENING, coverage, owed, refused
+
+
+def owe(
+    connection: Connection, addressee: str, start: float, stop: float, reason: str, now: float
+) -> None:
+    """Record that the messages from `start` to `stop` (epoch seconds) are missing.
+
+    A span that begins at the same time for the same reason is one and the same.
+    """
+    same = (owed.c.addressee == addressee, owed.c.start == start, owed.c.reason == reason)
+    known = connection.execute(sa.select(owed.c.id, owed.c.stop).where(*same)).first()
+    if known and known.stop < stop:
+        again = sa.update(owed).where(owed.c.id == known.id).values(stop=stop, healed=None)
+        connection.execute(again)
+    elif stop > start and not known:
+        connection.execute(
+            sa.insert(owed).values(
+                addressee=addressee, start=start, stop=stop, reason=reason, opened=now
+            )
+        )
+
+
+def earliest_owed(connection: Connection) -> float | None:
+    """Where the first span starts that is still owed, epoch seconds."""
+    query = sa.select(sa.func.min(owed.c.start)).where(owed.c.healed.is_(None))
+    earliest: float | None = connection.execute(query).scalar()
+    return earliest
+
+
+def mirror(connection: Connection, journal: str, listened: Sequence[Span], now: float) -> None:
+    """Bring the table of coverage up to what the journal noted; what lies between is owed."""
+    known = connection.execute(
+        sa.select(sa.func.max(coverage.c.start)).where(coverage.c.journal == journal)
+    ).scalar()
+    for before, after in pairwise([span for span in listened if _is_new(span, known)]):
+        owe(connection, EVERYBODY, before.stop, after.start, NOT_LISTENING, now)
+    for span in listened:
+        if _is_new(span, known):
+            _upsert(connection, journal, span)
+
+
+def mirror_refused(connection: Connection, journal: str, refusals: Sequence[Refusals]) -> None:
+    """Bring the table of refusals up to what the journal noted."""
+    connection.execute(sa.delete(refused).where(refused.c.journal == journal))
+    if refusals:
+        values = [{"journal": journal, **refusal._asdict()} for refusal in refusals]
+        connection.execute(sa.insert(refused), values)
+
+
+def _is_new(span: Span, known: float | None) -> bool:
+    return known is None or span.start >= known
+
+
+def _upsert(connection: Connection, journal: str, span: Span) -> None:
+    same = (coverage.c.journal == journal, coverage.c.start == span.start)
+    done = connection.execute(sa.update(coverage).where(*same).values(stop=span.stop))
+    if not done.rowcount:
+        connection.execute(sa.insert(coverage).values(journal=journal, **span._asdict()))

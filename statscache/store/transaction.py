@@ -1,0 +1,188 @@
+"""The one transaction in which a plugin's rows and its checkpoint are committed together."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import datetime
+from types import TracebackType
+from typing import Any
+
+from sqlalchemy.engine import Connection, RootTransaction
+from sqlalchemy.orm import Session
+
+from ..errors import TransactionEndedError
+from ..models import BaseModel
+from ..models.base import TOUCHED, Touched
+from ..models.columns import epoch
+from . import checkpoints
+from .database import Store, in_transaction
+from .faults import is_outage
+
+
+def _words(pattern: str) -> re.Pattern[str]:
+    """Statements that begin so, after blanks and comments."""
+    return re.compile(rf"(?:\s|--[^\n]*\n|/\*.*?\*/)*(?:{pattern})\b", re.I | re.S)
+
+
+_ENDS = _words(r"COMMIT|END|ABORT|BEGIN|START|PREPARE|ROLLBACK(?!\s+TO\b)")
+_OUTLASTS = _words(r"SET(?!\s+LOCAL\b)|RESET|DISCARD|LISTEN|PRAGMA|ATTACH")
+_ONLY_READS = _words("SELECT|SAVEPOINT|RELEASE|ROLLBACK")
+
+
+class GuestSession(Session):
+    """The session that a plugin is handed: its `commit()` and `rollback()` end a savepoint only.
+
+    The transaction opens with the first statement, not before. `touched` collects the rows that
+    were changed through it; `explained` says that it knows of what the running statement writes;
+    `used` says whether it ran a statement at all.
+    """
+
+    def __init__(self, connection: Callable[[], Connection]) -> None:
+        super().__init__(join_transaction_mode="create_savepoint")
+        self._open = connection
+        self.used = False
+        self.explained = False
+        self.touched: set[Touched] = self.info.setdefault(TOUCHED, set())
+
+    def get_bind(self, *_arguments: Any, **_options: Any) -> Connection:
+        self.used = True
+        return self._open()
+
+    def flush(self, objects: Any = None) -> None:
+        changed = {*self.new, *self.dirty, *self.deleted}
+        rows = [_touched(one) for one in changed if isinstance(one, BaseModel)]
+        self.touched.update(row for row in rows if row)
+        self.explained = all(rows)
+        try:
+            super().flush(objects)
+        finally:
+            self.explained = False
+
+
+class Transaction:
+    """Opens on first use, with `lock` as its first statement; `commit` makes it last.
+
+    A guest that ends it from inside is stopped by TransactionEndedError before the database hears
+    of it, or, where it went round SQLAlchemy, before anything more is written.
+
+    Args:
+        ident: the statistic whose rows are changed.
+        lock: locks the checkpoint of that statistic; its new revision.
+    """
+
+    def __init__(self, store: Store, ident: str, lock: Callable[[Connection], int]) -> None:
+        self.session = GuestSession(self.connection)
+        self.revision = 0
+        self._store = store
+        self._ident = ident
+        self._lock = lock
+        self._stack = ExitStack()
+        self._connection: Connection | None = None
+        self._root: RootTransaction | None = None
+        self._failure: BaseException | None = None
+        self._outage: BaseException | None = None
+        self._unexplained = False
+        self._tainted = False
+        self._finishing = False
+
+    def connection(self) -> Connection:
+        """The connection, in its transaction, the checkpoint locked.
+
+        What keeps it from being opened is raised again however often a guest asks.
+        """
+        if self._failure:
+            raise self._failure
+        if self._connection is None:
+            try:
+                self._connection = self._begin()
+            except BaseException as error:
+                self._failure = error
+                raise
+        return self._connection
+
+    @property
+    def touched(self) -> set[Touched]:
+        """The rows that were changed through the session; none if it cannot be told which."""
+        return set() if self._unexplained else self.session.touched
+
+    def commit(self) -> None:
+        """Write everything down.
+
+        Raises:
+            TransactionEndedError: a guest ended the transaction behind our back.
+        """
+        self.session.commit()
+        held = checkpoints.read_one(self.connection(), self._ident)
+        if held.revision != self.revision or self._root is None:
+            raise TransactionEndedError("a plugin rolled the transaction back behind our back")
+        self._finishing = True
+        self._root.commit()
+
+    def __enter__(self) -> Transaction:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        self._finishing = True
+        self._failure = TransactionEndedError("a plugin may not keep its session for later")
+        with self._stack:
+            if self._connection and not self._connection.closed and (error or self._tainted):
+                # Nobody knows in what state a guest left it.
+                self._connection.invalidate()
+            self.session.close()
+        if error and self._outage and not is_outage(error):
+            raise self._outage from error
+
+    def beginning(self, _connection: Connection) -> None:
+        if self._connection is not None:
+            raise TransactionEndedError("the transaction has ended; a plugin cannot begin another")
+
+    def ending(self, _connection: Connection) -> None:
+        if self._connection is not None and not self._finishing:
+            raise TransactionEndedError(
+                "a plugin may not end the transaction of its connection: use session.commit()"
+            )
+
+    def executing(self, connection: Connection, statement: str, noted: bool) -> None:
+        if self._connection is None or self._finishing:
+            return
+        if _ENDS.match(statement):
+            raise TransactionEndedError(
+                f"a plugin may not run {statement.strip():.40}: use session.commit()"
+            )
+        if not in_transaction(connection):
+            raise TransactionEndedError(
+                "a plugin ended the transaction behind our back (a commit or rollback of the "
+                "driver's own connection, or a conflict resolved by OR ROLLBACK)"
+            )
+        if _OUTLASTS.match(statement):
+            self._tainted = True
+        if not (noted or self.session.explained or _ONLY_READS.match(statement)):
+            self._unexplained = True
+
+    def failed(self, error: BaseException) -> None:
+        if is_outage(error):
+            self._outage = error
+
+    def _begin(self) -> Connection:
+        connection = self._stack.enter_context(self._store.connection(self))
+        self._root = connection.begin()
+        self.revision = self._lock(connection)
+        return connection
+
+
+def _touched(instance: BaseModel) -> Touched | None:
+    """The row that `instance` is, if that can be told before it is written."""
+    time: Any = instance.timestamp
+    if not isinstance(time, datetime | int | float):
+        return None
+    return (epoch(time) if isinstance(time, datetime) else float(time)), _key(instance)
+
+
+def _key(instance: BaseModel) -> tuple[tuple[str, Any], ...]:
+    """What tells the rows of one window apart: the indexed texts and those named like keys."""
+    names = sorted(name for name in ("category", "category_constraint") if hasattr(instance, name))
+    return tuple((name, getattr(instance, name)) for name in (*instance.by, *names))
