@@ -202,7 +202,10 @@ def publisher() -> Iterator[tuple[zmq.Socket[bytes], int]]:
 
 
 @contextmanager
-def hub(folder: Path, kind: str, port: int) -> Iterator[psutil.Process]:
+def hub(
+    folder: Path, kind: str, port: int, more: dict[str, object] | None = None
+) -> Iterator[psutil.Process]:
+    """A running hub; `more` settings come on top of those of the bench."""
     (folder / "fedmsg.d").mkdir()
     (folder / "bare.py").write_text(BARE)
     settings = {
@@ -214,6 +217,7 @@ def hub(folder: Path, kind: str, port: int) -> Iterator[psutil.Process]:
         "statscache.consumer.enabled": True,
         "statscache.journal.path": str(folder / "journal.sqlite"),
         "statscache.sqlalchemy.uri": f"sqlite:///{folder / 'statscache.sqlite'}",
+        **(more or {}),
     }
     (folder / "fedmsg.d" / "bench.py").write_text(f"config = {settings!r}\n")
     command = [sys.executable, "-c", "from fedmsg.commands.hub import hub; hub()"]
