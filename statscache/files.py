@@ -41,6 +41,8 @@ def shared_folder(path: Path) -> Path | None:
             mode = folder.stat().st_mode
         except OSError:
             continue  # made, or told of, when the file is
+        if not stat.S_ISDIR(mode):
+            continue  # as above
         if mode & stat.S_IWOTH and (folder == real.parent or not mode & stat.S_ISVTX):
             return folder
     return None

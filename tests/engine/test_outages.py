@@ -700,11 +700,12 @@ def disturbed(uri: str, *names: str) -> Iterator[None]:
     writer.join(10)
 
 
+@pytest.mark.slow
 @on_postgresql
 def test_connections_that_the_server_ends_for_being_idle_are_opened_again(
     make_engine: MakeEngine, uri: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    slow = [0.3]
+    slow = [3]
 
     def dawdle(session: Session) -> None:
         time.sleep(slow.pop() if slow else 0)
@@ -713,7 +714,7 @@ def test_connections_that_the_server_ends_for_being_idle_are_opened_again(
     engine = make_engine(*plugins(), bad(dawdle, name="slow"))
     with (
         configured(uri, "idle_session_timeout", "50"),
-        configured(uri, "idle_in_transaction_session_timeout", "100"),
+        configured(uri, "idle_in_transaction_session_timeout", "1500"),
         browser(engine) as client,
     ):
         for second in range(4):

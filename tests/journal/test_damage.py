@@ -93,6 +93,18 @@ def test_a_changed_name_or_id_is_found(closed: Path, statement: str, told: str) 
         Journal(closed)
 
 
+@pytest.mark.parametrize("name", ["seen_arrived", "listening", "refused"])
+def test_a_lost_page_that_nobody_would_read_at_the_start_is_found(closed: Path, name: str) -> None:
+    with closing(sqlite3.connect(closed)) as connection:
+        query = "SELECT rootpage FROM sqlite_master WHERE name = ?"
+        (page,) = connection.execute(query, (name,)).fetchone()
+    with closed.open("r+b") as file:
+        file.seek((page - 1) * 4096)
+        file.write(bytes(4096))
+    with pytest.raises(JournalDamagedError):
+        Journal(closed)
+
+
 @pytest.mark.parametrize(
     "statement",
     [

@@ -18,6 +18,7 @@ from guests import (
     abandon,
     bad,
     build,
+    checkpoint,
     counted,
     feed,
     on_postgresql,
@@ -271,6 +272,29 @@ def test_ids_that_are_lost_are_found_in_their_entries_and_in_the_index(place: Pl
 
 
 @on_sqlite
+def test_what_was_trimmed_stays_known_whatever_the_database_knows(
+    place: Place, tmp_path: Path
+) -> None:
+    change(place, "UPDATE entry SET topic = 'x' WHERE position = 250")
+    with closing(Store(f"sqlite:///{tmp_path / 'other.sqlite'}")) as store:
+        schema.upgrade(store)
+        done = repair(store, place.path, LATER)
+    assert done
+    assert (done.salvage.ids, list(done.salvage.lost)) == (ALL - 1, [(250, 250)])
+    assert (seen(place, 10), seen(place, 249)) == (11, None)
+
+
+@on_sqlite
+def test_a_mark_of_what_was_trimmed_that_cannot_be_is_not_believed(place: Place) -> None:
+    change(place, "UPDATE hole SET last = 100000", "DELETE FROM entry WHERE position = 250")
+    done = place.repair()
+    assert done
+    assert list(done.salvage.lost) == [(250, 250)]
+    with closing(Journal(place.path)) as journal:
+        assert (journal.begin(), journal.end()) == (TRIMMED, ALL)
+
+
+@on_sqlite
 @pytest.mark.parametrize("at", [0, 30, 100, 2000])
 def test_without_its_first_page_all_the_rest_is_saved(place: Place, at: int) -> None:
     checkpointed(place)
@@ -306,6 +330,25 @@ def test_a_name_that_cannot_be_read_is_taken_from_the_database(place: Place) -> 
     assert done.owed == {}
     with closing(Journal(place.path)) as journal:
         assert journal.uuid == uuid
+
+
+@on_sqlite
+def test_damage_that_a_daemon_finds_is_told_once_and_no_bookmark_passes_it(
+    place: Place, caplog: pytest.LogCaptureFixture
+) -> None:
+    change(place, "UPDATE entry SET topic = 'x' WHERE position = 250")
+    engine = place.build()
+    engine.start(LATER)
+    suspend(engine.store, "bad-1s", None)
+    for second in range(3):
+        feed(engine, [ALL + second], LATER + second)
+        turn(engine, LATER + second)
+    told = [line for line in caplog.messages if "statscache journal repair" in line]
+    assert len(told) == 1
+    assert "position 250 is not what was written" in told[0]
+    assert {checkpoint(engine.store, ident).position for ident in IDENTS} == {249}
+    assert engine.journal.end() == ALL + 3
+    engine.stop(LATER + 3)
 
 
 # -- what it refuses -------------------------------------------------------------------------------
