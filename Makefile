@@ -15,7 +15,7 @@ test: $(VENV)/test.stamp lint
 quick: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -m "not slow"
 
-# Thousands of kills: takes about half an hour.
+# Thousands of kills: a quarter of an hour or more.
 proof: $(VENV)/test.stamp
 	$(BIN)/python tests/crash/proof.py
 

@@ -206,5 +206,8 @@ def _open_again(context: ExceptionContext) -> None:
         driver: Any = context.connection.connection.driver_connection
         with suppress(sqlite3.Error):  # or it keeps its lock until nobody refers to its cursors
             driver.rollback()
+    if context.execution_context:
+        # Or SQLite keeps the connection, though it is closed, and with it what it holds.
+        context.execution_context.cursor.close()
     if context.engine:
         context.engine.dispose()

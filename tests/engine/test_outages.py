@@ -605,6 +605,7 @@ def test_a_table_that_somebody_holds_stops_nobody_but_its_plugin(
                 engine.turn(1, NOW + second)
                 wait_until(lambda end=3 + second: checkpoint(engine.store).position == end)
             assert counted(engine.store) == once(range(8))
+            wait_until(lambda: engine.turn(1, NOW + 5) or len(said(caplog)) == bool(setting))
             assert checkpoint(engine.store, "bad-1s").position == 3
             assert client.get("/api/ids-1s").status_code == 200
     turn(engine, NOW + 6)
