@@ -194,23 +194,27 @@ def _verify(pair: Pair, folder: Path, is_sqlite: bool) -> None:
 
     pg_dump has said by its exit code that all is well.
     """
-    with closing(read_only(folder / JOURNAL)) as journal:
-        _require_sound(journal, "the journal", "run `statscache journal repair`")
+    found = damage.find_anywhere(folder / JOURNAL)
+    _require_whole(found, "the journal", "run `statscache journal repair`")
     with closing(Reader(folder / JOURNAL)) as copy:
         _require_same((copy.uuid, copy.begin(), copy.end()), (pair.uuid, pair.begin, pair.end))
     if is_sqlite:
         with closing(read_only(folder / SQLITE)) as database:
-            _require_sound(database, "the database", "put the last good one back")
+            _require_whole(_damage(database), "the database", "put the last good one back")
             rows = database.execute("SELECT ident, position FROM statscache_checkpoint")
             _require_same(dict(rows.fetchall()), pair.positions)
 
 
-def _require_sound(copy: sqlite3.Connection, what: str, cure: str) -> None:
+def _damage(copy: sqlite3.Connection) -> str | None:
+    """What SQLite finds wrong with it."""
     try:
         (found,) = copy.execute("PRAGMA integrity_check(1)").fetchone()
-        found = damage.find(copy) if found == "ok" else found
     except sqlite3.Error as error:
-        found = str(error)
+        return str(error)
+    return None if found == "ok" else found
+
+
+def _require_whole(found: str | None, what: str, cure: str) -> None:
     if found:
         raise BackupError(
             f"the copy of {what} is damaged ({one_line(found)}): the disk of the backup is bad, or "

@@ -618,15 +618,19 @@ def test_an_older_copy_of_the_journal_is_not_backed_up(
 
 
 @on_sqlite
+@pytest.mark.parametrize("what", ["a page", "a letter"])
 def test_a_damaged_journal_is_told_and_nothing_is_left(
-    command: Command, make_engine: MakeEngine, tmp_path: Path, uri: str
+    command: Command, tmp_path: Path, what: str
 ) -> None:
     taken = Path(command.run().strip())
     shutil.move(taken, tmp_path / "taken")
     damaged = tmp_path / "taken" / backup.JOURNAL
-    with damaged.open("r+b") as file:
-        file.seek(10 * 4_096)
-        file.write(b"\xff" * 4_096)
+    content = damaged.read_bytes()
+    if what == "a page":
+        content = content[: 10 * 4_096] + b"\xff" * 4_096 + content[11 * 4_096 :]
+    else:
+        content = content.replace(b"kernel", b"Kernel", 1)
+    damaged.write_bytes(content)
     beside = Command(
         tmp_path / "damaged", damaged, f"sqlite:///{tmp_path / 'taken' / backup.SQLITE}"
     )
@@ -699,4 +703,5 @@ def test_a_backup_that_is_killed_leaves_nothing_that_looks_whole(
         process.communicate(timeout=30)
     left = [path.name.partition(".")[2] for path in command.target.iterdir()]
     assert left == (["partial"] if number == signal.SIGKILL else [])
+    time.sleep(1)  # a backup is named by the second
     assert command.run("--pg-dump", PG_DUMP)

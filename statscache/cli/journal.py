@@ -31,7 +31,11 @@ def show() -> None:
     """Tell what is in the journal; the daemon may run meanwhile."""
     with closing(Reader(Path(hubconfig.read()["statscache.journal.path"]))) as opened:
         click.echo(f"{opened.path}: journal {opened.uuid}")
-        click.echo(f"positions {opened.begin() + 1} to {opened.end()}, {opened.size():,} bytes")
+        begin, end = opened.begin(), opened.end()
+        positions = (
+            f"positions {begin + 1} to {end}" if begin < end else f"empty, at position {end}"
+        )
+        click.echo(f"{positions}, {opened.size():,} bytes")
         click.echo(
             f"{opened.entries():,} entries wait to be counted or trimmed; "
             f"{opened.ids():,} ids are known"
