@@ -13,7 +13,7 @@ test: $(VENV)/test.stamp lint
 	$(BIN)/python -m pytest
 
 quick: $(VENV)/test.stamp
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -n auto -m "not slow"
 
 # Thousands of kills: a quarter of an hour or more.
 proof: $(VENV)/test.stamp

@@ -98,7 +98,7 @@ def test_a_backup_is_private_whole_and_tells_of_itself(
     assert json.loads((taken / "manifest.json").read_text()) == {
         "taken": "2026-01-01T00:00:00+00:00",
         "statscache": "1.0.0.dev0",
-        "journal": {"uuid": engine.journal.uuid, "begin": 0, "end": 7},
+        "journal": {"uuid": engine.journal.uuid, "begin": engine.journal.begin(), "end": 7},
         "positions": {"ids-1s": 5},
         "revision": "0001",
         "uri": str(engine.store),
@@ -585,6 +585,7 @@ def test_a_daemon_that_is_stopped_or_was_killed_is_backed_up_as_well(
     store.close()
 
 
+@pytest.mark.slow
 @on_sqlite
 def test_what_cannot_be_read_is_told_and_nothing_is_left(
     command: Command, journal_path: Path, tmp_path: Path, uri: str
@@ -688,6 +689,7 @@ def test_pg_dump_hears_the_password_from_its_environment_only(
     assert "secret" not in told + (taken / "manifest.json").read_text()
 
 
+@pytest.mark.slow
 @on_postgresql
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_a_backup_that_is_killed_leaves_nothing_that_looks_whole(

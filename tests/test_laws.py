@@ -213,11 +213,12 @@ def law(
 # -- laws ------------------------------------------------------------------------------------------
 
 FIXTURES = [HealthCheck.function_scoped_fixture]
-QUICK = settings(max_examples=4, suppress_health_check=FIXTURES)
+LAW = settings(max_examples=8, suppress_health_check=FIXTURES)
 DEEP = settings(max_examples=10, suppress_health_check=FIXTURES)
 
 
-@QUICK
+@pytest.mark.slow
+@LAW
 @given(data=st.data(), bus=BUSES)
 def test_the_order_of_arrival_does_not_matter(
     uri: str, tmp_path: Path, data: st.DataObject, bus: list[Message]
@@ -225,7 +226,8 @@ def test_the_order_of_arrival_does_not_matter(
     law(uri, tmp_path, bus, data.draw(st.permutations(bus)))
 
 
-@QUICK
+@pytest.mark.slow
+@LAW
 @given(data=st.data(), bus=BUSES)
 def test_what_comes_three_times_is_counted_once(
     uri: str, tmp_path: Path, data: st.DataObject, bus: list[Message]
@@ -233,7 +235,8 @@ def test_what_comes_three_times_is_counted_once(
     law(uri, tmp_path, bus, data.draw(st.permutations([*bus, *bus, *map(copy, bus)])))
 
 
-@QUICK
+@pytest.mark.slow
+@LAW
 @given(bus=BUSES, steps=st.lists(TURNS, max_size=12), batch=st.integers(1, 6))
 def test_where_the_feed_is_cut_and_whose_turn_comes_first_does_not_matter(
     uri: str, tmp_path: Path, bus: list[Message], steps: list[Step], batch: int
@@ -241,7 +244,8 @@ def test_where_the_feed_is_cut_and_whose_turn_comes_first_does_not_matter(
     law(uri, tmp_path, bus, bus, steps, batch)
 
 
-@QUICK
+@pytest.mark.slow
+@LAW
 @given(bus=BUSES, steps=st.lists(TURNS | ENDS, max_size=12), batch=st.integers(1, 6))
 @example(bus=[message(n) for n in range(4)], steps=["kill", 1, "kill", "stop"], batch=2)
 def test_a_daemon_that_ends_anywhere_goes_on_as_if_it_had_not(
@@ -250,7 +254,8 @@ def test_a_daemon_that_ends_anywhere_goes_on_as_if_it_had_not(
     law(uri, tmp_path, bus, bus, steps, batch)
 
 
-@QUICK
+@pytest.mark.slow
+@LAW
 @given(bus=BUSES, steps=st.lists(st.sampled_from([1, 5]) | SWITCHES, max_size=10))
 def test_statistics_that_are_off_for_a_while_catch_up(
     uri: str, tmp_path: Path, bus: list[Message], steps: list[Step]
@@ -258,7 +263,8 @@ def test_statistics_that_are_off_for_a_while_catch_up(
     law(uri, tmp_path, bus, bus, steps)
 
 
-@QUICK
+@pytest.mark.slow
+@LAW
 @given(bus=BUSES, steps=st.lists(TURNS | ENDS, max_size=6), batch=st.integers(1, 6))
 def test_both_kinds_of_database_hold_the_same(
     sqlite_uri: str,
@@ -322,6 +328,7 @@ ODD = [
 ]
 
 
+@pytest.mark.slow
 @settings(max_examples=8, suppress_health_check=FIXTURES)
 @given(texts=st.lists(TEXTS | st.sampled_from(ODD), min_size=1, max_size=30))
 @example(texts=[*ODD, *ODD])

@@ -306,6 +306,7 @@ found = st.lists(
 messages = st.builds(message, st.floats(AT - 7200, AT + 7200), found=found)
 
 
+@pytest.mark.slow
 @settings(
     max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

@@ -491,6 +491,7 @@ def test_a_file_that_may_only_be_read_for_a_while_is_waited_for(
 # -- in the midst of something ---------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @on_postgresql
 def test_connections_that_are_cut_at_any_moment_lose_and_double_nothing(
     make_engine: MakeEngine, uri: str

@@ -436,6 +436,7 @@ def fussy(make_engine: MakeEngine) -> Engine:
 FUSSY = ("fussy-1s", "elder-15s")
 
 
+@pytest.mark.slow
 def test_two_processes_retry_the_same_letters_while_the_daemon_counts(fussy: Engine) -> None:
     others = [other_process(fussy.store) for _ in range(2)]
     for other in others:

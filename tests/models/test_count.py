@@ -73,6 +73,7 @@ def total(batches):
 # -- laws ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

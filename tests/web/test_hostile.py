@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import quote, urlencode
 
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -98,6 +99,7 @@ garbage = st.tuples(st.sampled_from(sorted(COLUMNS)), st.binary(max_size=60))
 accepts = st.sampled_from(["", "*/*", "text/html", "text/csv;q=x, */*;q=0.1", "image/*"])
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
 @given(request=requests() | garbage, accept=accepts)
 @example(request=(BUILDS, b"state=\xff"), accept="")
