@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from ..journal import Journal, Kept
-from ..message import EVERYBODY, Message, decode
+from ..message import EVERYBODY, Entry, Message, decode
 from ..registry import Statistic
 from ..store.checkpoints import Checkpoint
 
@@ -122,13 +122,20 @@ def _handed_over(
 ) -> Sequence[Message]:
     """The messages as the plugin asked for them: envelopes, shared ones, or copies of its own."""
     if statistic.plugin.envelope_only:
-        return [
-            {"topic": entry.topic, "timestamp": entry.time, "msg_id": entry.id} for _, entry in kept
-        ]
+        return [_envelope(entry) for _, entry in kept]
     if statistic.plugin.reads_only and due:
         shared = part.messages()
         return [shared[i] for i in due]
     return [decode(entry.body) for _, entry in kept]
+
+
+def _envelope(entry: Entry) -> Message:
+    return {
+        "topic": entry.topic,
+        "timestamp": entry.time,
+        "msg_id": entry.id,
+        "arrived": entry.arrived,
+    }
 
 
 def _is_for(

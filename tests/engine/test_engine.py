@@ -61,7 +61,7 @@ from statscache.store import Store, schema
 from statscache.store.tables import BEFORE_THE_PLUGIN
 
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
-EVERY = ["*", "volume*"]
+EVERY = ["volume*"]
 AWAY, BACK = "is away", "is back"
 
 
