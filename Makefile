@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/pip --disable-pip-version-check install --quiet
 
-.PHONY: demo test quick lint docs clean
+.PHONY: demo test quick proof lint docs clean
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/statscache demo
@@ -14,6 +14,10 @@ test: $(VENV)/test.stamp lint
 
 quick: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -m "not slow"
+
+# Thousands of kills: a quarter of an hour or more.
+proof: $(VENV)/test.stamp
+	$(BIN)/python tests/crash/proof.py
 
 lint: $(VENV)/test.stamp
 	$(BIN)/ruff check .

@@ -16,6 +16,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from .errors import ConfigError
+from .files import shared_folder
 
 DAY = 86_400
 CENTURY = 36_525
@@ -333,12 +334,23 @@ class Config(Mapping[str, Any]):
         return default
 
 
-def warnings(raw: Mapping[str, Any]) -> list[str]:
-    """What is accepted but has no effect: a sentence for each such key of `raw`."""
-    return [
+def warnings(config: Config) -> list[str]:
+    """What is accepted, but has no effect or is not safe: a sentence for each."""
+    ignored = [
         f"{name} is ignored: {why}; take it out of the configuration"
         for name, why in IGNORED.items()
-        if name in raw
+        if name in config
+    ]
+    files = [config["statscache.journal.path"]]
+    database = make_url(config["statscache.sqlalchemy.uri"])
+    if database.get_backend_name() == "sqlite":
+        files.append(Path(database.database or ""))
+    shared = {folder for folder in map(shared_folder, files) if folder}
+    return ignored + [
+        f"everybody may write in {folder}, and so take the place of what statscache keeps there; "
+        "let statscache.journal.path and statscache.sqlalchemy.uri name a directory of this user's "
+        "own"
+        for folder in sorted(shared)
     ]
 
 
@@ -364,15 +376,16 @@ def _state_directory() -> Path:
     """Where data goes unless the settings say: systemd's, XDG's or the home directory's place."""
     if os.environ.get("STATE_DIRECTORY"):
         return Path(os.environ["STATE_DIRECTORY"].split(":")[0])
-    if os.environ.get("XDG_STATE_HOME"):
+    # As XDG has it, a relative one means nothing: each process may run somewhere else.
+    if os.path.isabs(os.environ.get("XDG_STATE_HOME", "")):
         return Path(os.environ["XDG_STATE_HOME"]) / "statscache"
-    try:
-        return Path.home() / ".local" / "state" / "statscache"
-    except RuntimeError:
-        raise ConfigError(
-            "there is no home directory to keep data in: "
-            "set statscache.journal.path and statscache.sqlalchemy.uri"
-        ) from None
+    with suppress(RuntimeError):
+        if Path.home().is_absolute():
+            return Path.home() / ".local" / "state" / "statscache"
+    raise ConfigError(
+        "there is no home directory to keep data in: "
+        "set statscache.journal.path and statscache.sqlalchemy.uri"
+    )
 
 
 def _matches(names: Collection[str], patterns: Collection[str]) -> bool:

@@ -19,7 +19,7 @@ from twisted.internet.error import ReactorNotRunning
 from . import service
 from .engine import Engine
 from .errors import ConfigError, RefusedError, StatscacheError
-from .text import one_line
+from .text import one_line, trace
 
 CONSUMER = "statscache_consumer"
 """The attribute of the hub under which the producers find the consumer."""
@@ -29,6 +29,9 @@ SWITCH_SECONDS = 0.001
 step, and with Python's own 5 ms a busy reactor keeps the journal waiting most of the time."""
 
 INVALID = "Received invalid message"
+
+LONGEST = 1_000
+"""Characters of what is said of why it cannot start."""
 
 log = logging.getLogger(__name__)
 
@@ -161,11 +164,11 @@ def _engine(raw: dict[str, Any]) -> Engine:
         engine = service.build(config)
         engine.start(time.time())
     except StatscacheError as error:
-        log.critical("statscache cannot start: %s", error)
+        log.critical("statscache cannot start: %s", one_line(str(error), LONGEST))
         sys.exit(1)
-    except Exception:
+    except Exception as error:
         # moksha would run on without statscache.
-        log.critical("statscache cannot start", exc_info=True)
+        log.critical("statscache cannot start\n%s", trace(error))
         sys.exit(1)
     return engine
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 
 class StatscacheError(Exception):
     """The root: catching it catches every error that statscache raises on purpose."""
@@ -21,6 +23,17 @@ class RefusedError(StatscacheError):
 
 class JournalError(StatscacheError):
     """The journal cannot be used as it is."""
+
+
+class JournalDamagedError(JournalError):
+    """The file of the journal is not what was written: `what` is the damage."""
+
+    def __init__(self, path: Path, what: str) -> None:
+        super().__init__(
+            f"the journal {path} is damaged: {what}; stop the daemon and run "
+            "`statscache journal repair`"
+        )
+        self.what = what
 
 
 class JournalInUseError(JournalError):
@@ -45,6 +58,10 @@ class OwnerError(StoreError):
 
 class MovedError(StoreError):
     """The bookmark is not where it was read: somebody else counted; ask the store again."""
+
+
+class BackupError(StatscacheError):
+    """A backup could not be taken; nothing that looks like one was left behind."""
 
 
 class PluginError(StatscacheError):

@@ -1,78 +1,48 @@
-"""Files that only their owner reads, and the lock that makes a journal one daemon's."""
+"""Files that only their owner reads, and where nobody else can put others in their place."""
 
 from __future__ import annotations
 
-import fcntl
-import logging
+import errno
 import os
-import socket
-import time as clock
-from collections.abc import Callable
-from contextlib import suppress
+import stat
 from pathlib import Path
-from typing import IO
-
-from .errors import JournalError, JournalInUseError
 
 PRIVATE = 0o600
 PRIVATE_DIRECTORY = 0o700
-LOCK_POLL = 0.2
-
-log = logging.getLogger(__name__)
 
 
 def make_private(path: Path) -> None:
-    """Make the file `path`, and its folder if need be, where they are absent.
+    """Make the file `path`, and the folders above it, where they are absent.
 
     Raises:
-        OSError: it cannot be opened for writing.
+        OSError: it cannot be read and written.
     """
-    path.parent.mkdir(mode=PRIVATE_DIRECTORY, parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR, PRIVATE))
+    for folder in (*reversed(path.parent.parents), path.parent):
+        if not folder.exists():
+            folder.mkdir(mode=PRIVATE_DIRECTORY, exist_ok=True)
+    if not path.exists():
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, PRIVATE))
+    elif path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    # Not tried by opening it: to close it would let go of every lock that this process has on it.
+    elif not os.access(path, os.R_OK | os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
 
 
-def hold(path: Path, wait: float, now: Callable[[], float] = clock.monotonic) -> IO[str]:
-    """Hold the journal `path` by a lock on the file beside it, until what is returned is closed.
+def shared_folder(path: Path) -> Path | None:
+    """The folder on the way to `path` in which everybody may put something else in its place.
 
-    Both are made, private to their owner, where they are absent. `wait` is in seconds.
-
-    Raises:
-        JournalInUseError: another daemon holds it.
-        JournalError: the files cannot be written.
+    A sticky one, such as `/tmp`, lets everybody make files, and only their owners replace them:
+    it does no harm to what stands in a private folder inside.
     """
-    try:
-        for name in (path, path.with_name(f"{path.name}.lock")):
-            make_private(name)
-        guard = open(f"{path}.lock", "r+")  # noqa: SIM115 - held as long as the journal is
-    except OSError as error:
-        raise JournalError(
-            f"the journal {path} cannot be written: {error.strerror}; "
-            "set statscache.journal.path to a file that this user may write"
-        ) from error
-    until = now() + wait
-    owner = ""
-    while not _held(guard):
-        if not owner:
-            owner = guard.read().strip() or "another process"
-            if wait:
-                message = "the journal %s is held by %s; waiting %.0f s for it"
-                log.warning(message, path, owner, wait)
-        if now() >= until:
-            guard.close()
-            raise JournalInUseError(
-                f"the journal {path} is held by {owner}; stop that daemon, or let this one wait "
-                "for it with statscache.journal.wait"
-            )
-        clock.sleep(LOCK_POLL)
-    with suppress(OSError):  # the lock counts; its owner's name is only told to others
-        os.ftruncate(guard.fileno(), 0)
-        os.pwrite(guard.fileno(), f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
-    return guard
-
-
-def _held(guard: IO[str]) -> bool:
-    try:
-        fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+    real = Path(os.path.realpath(path))
+    for folder in real.parents:
+        try:
+            mode = folder.stat().st_mode
+        except OSError:
+            continue  # made, or told of, when the file is
+        if not stat.S_ISDIR(mode):
+            continue  # as above
+        if mode & stat.S_IWOTH and (folder == real.parent or not mode & stat.S_ISVTX):
+            return folder
+    return None

@@ -164,7 +164,8 @@ def _refuse_clash(registry: Registry, ident: str) -> None:
 def _instance(plugin: type[BasePlugin], schedule: Schedule | None, config: Config) -> BasePlugin:
     """Build an instance once and hold it to the contract."""
     instance = plugin(schedule, config)
-    if not instance.name or not IDENT.fullmatch(instance.ident):
+    fits = instance.ident.isprintable() and IDENT.fullmatch(instance.ident)
+    if not instance.name or not fits:
         raise PluginError(
             f"its ident is {instance.ident!r}: a plugin needs a name without slashes, of at most "
             "255 characters"

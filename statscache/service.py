@@ -12,20 +12,29 @@ from .config import Config
 from .engine import Engine
 from .journal import Journal
 from .plugins import subjects
+from .registry import Registry
 from .store import Store
+from .text import one_line
 
 log = logging.getLogger(__name__)
 
 
 def configure(raw: Mapping[str, Any]) -> Config:
-    """The checked settings of a hub; what is ignored is named in the log.
+    """The checked settings of a hub; what is ignored or not safe is named in the log.
 
     Raises:
         ConfigError: a setting is unknown, or has a value that cannot be used.
     """
-    for warning in settings.warnings(raw):
-        log.warning("%s", warning)
-    return Config(raw, foreign=registry.names())
+    config = Config(raw, foreign=registry.names())
+    for warning in settings.warnings(config):
+        log.warning("%s", one_line(warning, 1_000))
+    return config
+
+
+def load(config: Config) -> Registry:
+    """The plugins, ready to count: who and what a message is about is asked where it is known."""
+    subjects.ask(meta.source(config))
+    return registry.load(config)
 
 
 def build(config: Config) -> Engine:
@@ -34,8 +43,7 @@ def build(config: Config) -> Engine:
     Raises:
         StatscacheError: a setting, the journal or the database cannot be used.
     """
-    subjects.ask(meta.source(config))
-    installed = registry.load(config)
+    installed = load(config)
     connections = len(installed.enabled) + config["statscache.engine.workers"]
     store = Store(config["statscache.sqlalchemy.uri"], connections)
     journal = Journal(config["statscache.journal.path"], config["statscache.journal.wait"])

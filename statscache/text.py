@@ -14,6 +14,10 @@ import traceback
 KEY_LENGTH = 255
 DIGEST_LENGTH = 16
 
+TRACE_LINES = 200
+TRACE_WIDTH = 1_000
+"""How much of a traceback a log gets: lines, and characters of each."""
+
 
 def storable(text: str) -> str:
     r"""`text` with what no database stores (NUL, lone surrogates) written as `\uXXXX`."""
@@ -35,13 +39,29 @@ def key(value: object) -> str:
     return f"{text[: KEY_LENGTH - DIGEST_LENGTH - 1]}~{digest}"
 
 
+def printable(text: str, keep: str = "") -> str:
+    """`text` with what could forge a line or steer a terminal escaped, except what is in `keep`."""
+    return "".join(c if c.isprintable() or c in keep else ascii(c)[1:-1] for c in text)
+
+
 def one_line(text: str, length: int = 200) -> str:
     """`text` for a log line: no control characters that could forge another line, and short."""
-    printable = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[: length + 1])
-    return printable if len(printable) <= length else printable[: length - 1] + "…"
+    line = printable(text[: length + 1])
+    return line if len(line) <= length else line[: length - 1] + "…"
 
 
 def sentence(error: BaseException, length: int = 500) -> str:
     """What `error` is and says, for a log line; it may be one that cannot even say so."""
     said = "".join(traceback.format_exception_only(error)).strip()
     return one_line(said.removeprefix(f"{type(error).__module__}."), length)
+
+
+def trace(error: BaseException) -> str:
+    """The traceback of `error`, to stand below a log line.
+
+    Every line of it is indented: what a message brought into it cannot pass for one of ours.
+    """
+    lines = "".join(traceback.format_exception(error)).rstrip("\n").split("\n")
+    if len(lines) > TRACE_LINES:
+        lines[TRACE_LINES // 2 : -TRACE_LINES // 2] = ["..."]
+    return "\n".join(f"  {one_line(line, TRACE_WIDTH)}" for line in lines)

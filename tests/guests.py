@@ -23,7 +23,7 @@ from statscache.engine import Engine
 from statscache.journal import Journal
 from statscache.models import count_model
 from statscache.plugins import BaseModel, BasePlugin, Count, Schedule
-from statscache.store import Store, checkpoints, tables
+from statscache.store import Store, checkpoints, schema, tables
 from statscache.store.checkpoints import Checkpoint
 
 Message = dict[str, Any]
@@ -142,7 +142,19 @@ def build(uri: str, journal: Path, *plugins: Any, **settings: Any) -> Engine:
     names = {f"statscache.{key.replace('__', '.')}": value for key, value in settings.items()}
     config = Config(names | {"statscache.sqlalchemy.uri": uri, "statscache.journal.path": journal})
     installed = registry.load(config, [Point(plugins)] if plugins else None)
-    return Engine(config, installed, Store(uri, 12), Journal(journal))
+    opened = Journal(journal, config["statscache.journal.wait"])
+    return Engine(config, installed, Store(uri, 12), opened)
+
+
+def emptied(uri: str) -> None:
+    """Let the database have all tables of ours, and nothing in these or any others."""
+    store = Store(uri)
+    schema.upgrade(store)
+    with store.writing() as connection:
+        for name in sa.inspect(connection).get_table_names():
+            if name != schema.VERSION_TABLE:
+                connection.exec_driver_sql(f'DELETE FROM "{name}"')
+    store.close()
 
 
 # -- feeding -----------------------------------------------------------------------------------

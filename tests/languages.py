@@ -105,7 +105,7 @@ def run(place: Place, command: str, expected: str) -> str:
     for name, ready in READY.items():
         if command.startswith(name):
             return place.start(command, ready)
-    return place.run(command, fails=expected.startswith("Error:"))
+    return place.run(command, fails=bool(re.search("^Error:", expected, re.MULTILINE)))
 
 
 def run_python(place: Place, command: str, expected: str) -> str:
@@ -173,12 +173,14 @@ def curl(place: Place, command: str, expected: str) -> str:
 COMMANDS = {
     ".": activate,
     "cd": change_directory,
+    "cp": run,
     "curl": curl,
     "fedmsg-hub": run,
     "make": make,
     "mkdir": run,
     "pip": pip,
     "python": run_python,
+    "rm": run,
     "statscache": run,
     "sudo": sudo,
 }

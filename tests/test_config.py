@@ -227,6 +227,24 @@ def test_or_in_the_home_directory(environment):
     )
 
 
+@pytest.mark.parametrize("relative", ["state", "./state", "../state", "~/state"])
+def test_a_relative_place_is_none(environment, relative):
+    """The hub and the web application may run in different directories."""
+    environment.setenv("HOME", "/home/ada")
+    environment.setenv("XDG_STATE_HOME", relative)
+    assert places()[0] == "/home/ada/.local/state/statscache/journal.sqlite"
+    environment.setenv("HOME", relative)
+    with pytest.raises(ConfigError, match="there is no home directory"):
+        Config({})
+
+
+def test_a_home_that_is_not_set_is_looked_up_and_the_root_is_one_too(environment):
+    home = pwd.getpwuid(os.getuid()).pw_dir
+    assert places()[0] == f"{home}/.local/state/statscache/journal.sqlite"
+    environment.setenv("HOME", "/")
+    assert places()[0] == "/.local/state/statscache/journal.sqlite"
+
+
 def test_without_a_home_directory_both_places_have_to_be_set(environment):
     def nobody(_uid):
         raise KeyError("uid not found")
@@ -285,10 +303,25 @@ def test_all_other_keys_of_the_hub_are_there_as_they_are():
 
 def test_what_has_no_effect_is_accepted_and_told():
     raw = {**EVERYWHERE, "statscache.producer.frequency": timedelta(seconds=1)}
-    Config(raw)
-    (sentence,) = warnings(raw)
+    (sentence,) = warnings(Config(raw))
     assert sentence.startswith("statscache.producer.frequency is ignored: ")
-    assert warnings(EVERYWHERE) == []
+    assert warnings(Config(EVERYWHERE)) == []
+
+
+def test_places_where_everybody_may_write_are_told_once(tmp_path):
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    names = ("journal__path", "sqlalchemy__uri")
+    for journal, database, told in [
+        (shared / "j", f"sqlite:///{shared / 's'}", 1),
+        (shared / "j", "postgresql:///statscache", 1),
+        (tmp_path / "j", f"sqlite:///{shared / 's'}", 1),
+        (shared / "own" / "j", f"sqlite:///{tmp_path / 's'}", 0),
+    ]:
+        said = warnings(config(**dict(zip(names, (journal, database), strict=True))))
+        assert len(said) == told
+        assert all(f"everybody may write in {shared}, " in sentence for sentence in said)
 
 
 # -- the shipped file ----------------------------------------------------------------------------

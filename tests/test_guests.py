@@ -227,9 +227,8 @@ def test_a_conflict_that_sqlite_resolves_by_rollback_harms_no_count(
     assert max(accounted_for(engine).values(), default=1) == 1
 
 
-@pytest.mark.slow
 def test_a_plugin_with_a_second_session_of_its_own_harms_nobody(make_engine: MakeEngine) -> None:
-    """On SQLite it waits for itself, in vain; the others go on in between."""
+    """On SQLite it would wait for itself, in vain, and let the others wait: it is told so."""
 
     def second(session: Session) -> None:
         row = Scalar(timestamp=datetime(2026, 1, 1), seconds=1, scalar=1)
@@ -240,10 +239,52 @@ def test_a_plugin_with_a_second_session_of_its_own_harms_nobody(make_engine: Mak
     engine = make_engine(*all_at_once({"second": second}))
     feed(engine, MESSAGES)
     turn(engine)
-    turn(engine)
     assert counted(engine.store) == once(MESSAGES)
-    expected = Counter() if engine.store.is_sqlite else once(MESSAGES)
-    assert accounted_for(engine, "second-1s") == expected
+    assert accounted_for(engine, "second-1s") == once(MESSAGES)
+    refused = letters(engine.store, "second-1s")
+    assert bool(refused) == engine.store.is_sqlite
+    assert all("on a connection of its own" in letter["error"] for letter in refused.values())
+
+
+SELF_HARM: dict[str, Callable[[Session], Any]] = {
+    "delete-rows": lambda session: session.execute(sa.text("DELETE FROM stat_delete_rows_1s")),
+    "drop-table": lambda session: session.execute(sa.text("DROP TABLE stat_drop_table_1s")),
+}
+
+
+def test_a_plugin_that_harms_itself_harms_nobody_else(make_engine: MakeEngine) -> None:
+    engine = make_engine(*all_at_once(SELF_HARM))
+    for batch in (range(6), range(6, 12)):
+        feed(engine, batch)
+        turn(engine)
+    assert counted(engine.store) == once(MESSAGES)
+    assert not counted(engine.store, "delete-rows-1s")
+    lost = {name(number) for number in range(6, 12)}
+    assert letters(engine.store, "drop-table-1s").keys() == lost
+
+
+def test_a_plugin_that_uses_its_session_in_a_thread_harms_nobody(make_engine: MakeEngine) -> None:
+    def use(session: Session) -> None:
+        for act in (Session.commit, Session.rollback, Session.close, Session.flush) * 5:
+            time.sleep(0.001)
+            with suppress(BaseException):
+                session.execute(sa.text("SELECT 1"))
+                act(session)
+
+    threads: list[threading.Thread] = []
+
+    def start(session: Session) -> None:
+        threads.append(threading.Thread(target=use, args=(session,)))
+        threads[-1].start()
+
+    engine = make_engine(bad(start), Ids)
+    for batch in (range(6), range(6, 12)):
+        feed(engine, batch)
+        turn(engine)
+    assert counted(engine.store) == once(MESSAGES)
+    assert max(accounted_for(engine).values(), default=1) == 1
+    for thread in threads:
+        thread.join()
 
 
 def test_rows_that_violate_a_constraint_are_set_aside(make_engine: MakeEngine) -> None:
@@ -323,6 +364,56 @@ def test_a_plugin_that_changes_messages_changes_only_its_own(make_engine: MakeEn
     for ident in ("ids-1s", "bad-1s", "reader-1s", "r2-1s"):
         assert counted(engine.store, ident) == once(MESSAGES)
     assert rows(engine.store, "stat_bad_1s", "volume")
+
+
+@on_sqlite
+def test_messages_that_a_plugin_changed_before_it_failed_are_handed_over_whole(
+    make_engine: MakeEngine,
+) -> None:
+    def change(message: Message) -> None:
+        if message["msg_id"] == POISON:
+            raise ValueError
+        del message["msg"]["name"]
+
+    engine = make_engine(Ids, bad(process=change), bad(process=change, name="r", reads_only=True))
+    feed(engine, MESSAGES)
+    turn(engine)
+    assert counted(engine.store) == once(MESSAGES)
+    for ident in ("bad-1s", "r-1s"):
+        assert counted(engine.store, ident) == once(MESSAGES) - Counter([POISON])
+        assert list(letters(engine.store, ident)) == [name(5)]
+
+
+@on_sqlite
+def test_a_plugin_that_keeps_every_message_for_ever_counts(make_engine: MakeEngine) -> None:
+    kept: list[Message] = []
+    engine = make_engine(Ids, bad(process=kept.append), bad(name="r", reads_only=True))
+    for batch in (range(6), range(6, 12)):
+        feed(engine, batch)
+        turn(engine)
+    assert [one["i"] for one in kept] == list(MESSAGES)
+    for ident in ("ids-1s", "bad-1s", "r-1s"):
+        assert counted(engine.store, ident) == once(MESSAGES)
+
+
+@on_sqlite
+@pytest.mark.parametrize("method", ["process", "update", "handle"])
+def test_a_plugin_that_only_promises_to_work_harms_nobody(
+    make_engine: MakeEngine, method: str
+) -> None:
+    """A method that yields gives a generator, and does nothing."""
+
+    def promise(*_: Any) -> Any:
+        yield 1
+
+    promising = bad()
+    setattr(promising, method, promise)
+    engine = make_engine(Ids, promising)
+    feed(engine, MESSAGES)
+    turn(engine)
+    assert counted(engine.store) == once(MESSAGES)
+    assert not accounted_for(engine)
+    assert checkpoint(engine.store, "bad-1s").position == engine.journal.end()
 
 
 @on_sqlite

@@ -20,7 +20,7 @@ FLOORS = {
     "ground": {"errors", "config", "files", "message", "schedule", "text"},
     "furniture": {"formats", "journal", "models"},
     "rooms": {"history", "plugins", "store"},
-    "staff": {"engine", "registry", "timed"},
+    "staff": {"backup", "engine", "registry", "timed"},
     # Where the world comes in. The service opens them: it asks fedmsg who a message is about.
     "doors": {"cli", "consumer", "demo", "hubconfig", "meta", "producers", "service", "web"},
     "guests": {"builtin"},

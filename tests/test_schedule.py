@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from statscache.schedule import Schedule, Window
 
 EPOCH = datetime(1970, 1, 1)
+UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 ZONES = [
     UTC,
     timezone(timedelta(hours=5, minutes=45)),
@@ -92,6 +94,40 @@ def test_its_parts_and_its_text_add_up_to_the_interval(length):
     )
     texts = zip(parts, "dhms", strict=True)
     assert str(schedule) == "".join(f"{part}{unit}" for part, unit in texts if part)
+
+
+@given(lengths)
+def test_its_text_can_be_read_back(length):
+    parts = re.findall(r"(\d+)([dhms])", str(Schedule(timedelta(seconds=length))))
+    assert sum(int(number) * UNITS[unit] for number, unit in parts) == length
+
+
+@given(schedules, zoned)
+@example(Schedule(timedelta(hours=1)), datetime(2026, 10, 25, 2, 30, fold=0, tzinfo=ZONES[3]))
+@example(Schedule(timedelta(hours=1)), datetime(2026, 10, 25, 2, 30, fold=1, tzinfo=ZONES[3]))
+@example(Schedule(timedelta(hours=1)), datetime(2026, 3, 29, 2, 30, tzinfo=ZONES[3]))
+@example(Schedule(timedelta(days=1)), datetime(2026, 4, 5, 1, 45, fold=1, tzinfo=ZONES[5]))
+@example(Schedule(timedelta(days=1)), datetime(1945, 5, 24, 2, 30, tzinfo=ZONES[3]))
+def test_a_moment_is_in_the_same_window_in_every_zone(schedule, moment):
+    instant = moment.astimezone(UTC)
+    window = schedule.window(instant)
+    assert schedule.window(moment) == window == schedule.window(instant.replace(tzinfo=None))
+    for zone in ZONES:
+        there = instant.astimezone(zone)
+        assert schedule.window(there) == window
+        assert schedule.last(there).astimezone(UTC) == schedule.last(instant)
+        assert schedule.time_to_fire(there) == schedule.time_to_fire(instant)
+
+
+def test_a_day_on_which_the_clocks_change_is_as_long_as_any_other():
+    """Days are those of UTC: 23 or 25 hours by the clock on the wall are two windows' parts."""
+    day = Schedule(timedelta(days=1))
+    for date in (datetime(2026, 3, 29), datetime(2026, 10, 25)):
+        hours = [date.replace(tzinfo=ZONES[3]) + timedelta(hours=hour) for hour in range(25)]
+        for moment in hours:
+            start, end = day.window(moment)
+            assert end - start == 86_400
+            assert start % 86_400 == 0
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,16 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from statscache.text import DIGEST_LENGTH, KEY_LENGTH, key, one_line, storable
+from statscache.text import (
+    DIGEST_LENGTH,
+    KEY_LENGTH,
+    TRACE_LINES,
+    TRACE_WIDTH,
+    key,
+    one_line,
+    storable,
+    trace,
+)
 
 any_text = st.text(st.characters(exclude_categories=()))
 database_text = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"))
@@ -93,3 +102,37 @@ def test_one_line_leaves_plain_text_alone_and_marks_what_it_cuts():
 
 def test_one_line_of_five_megabytes_is_quick_and_short():
     assert one_line("\n" * 5_000_000) == (r"\n" * 100)[:199] + "…"
+
+
+# -- tracebacks ----------------------------------------------------------------------------------
+
+
+def failure(error):
+    try:
+        raise error
+    except BaseException as caught:
+        return caught
+
+
+@given(any_text)
+@example("\n2026-01-01 00:00:00 CRITICAL statscache.engine: forged")
+@example("\r\n\x85\u2028\x1b[2K\u202e\ud800\0")
+def test_every_line_of_a_traceback_is_indented_and_printable(text):
+    lines = trace(failure(ValueError(text))).split("\n")
+    assert lines[0] == "  Traceback (most recent call last):"
+    assert any(line.startswith("  ValueError") for line in lines)
+    assert all(line.startswith("  ") and line.isprintable() for line in lines)
+
+
+@pytest.mark.parametrize("text", ["x" * 5_000_000, "x\n" * 2_500_000])
+def test_a_traceback_in_a_log_is_not_longer_than_somebody_reads(text):
+    lines = trace(failure(ValueError(text))).split("\n")
+    assert len(lines) <= TRACE_LINES + 1
+    assert max(map(len, lines)) <= TRACE_WIDTH + 2
+
+
+def test_a_long_traceback_keeps_its_beginning_and_its_end():
+    lines = trace(failure(ValueError("first\n" + "x\n" * 1000 + "last"))).split("\n")
+    assert "  ValueError: first" in lines
+    assert "  ..." in lines
+    assert lines[-1] == "  last"

@@ -9,11 +9,17 @@ from sqlalchemy.exc import DBAPIError
 
 from ..errors import StatscacheError
 from ..store.faults import is_outage
+from ..text import one_line, printable
+from .backup import backup
 from .db import db
+from .dead_letters import dead_letters
 from .demo import demo
 from .journal import journal
 from .plugins import plugins
 from .serve import serve
+
+LONGEST = 1_000
+"""Characters of an error."""
 
 
 class _Statscache(click.Group):
@@ -23,10 +29,10 @@ class _Statscache(click.Group):
         try:
             return super().invoke(context)
         except StatscacheError as error:
-            raise click.ClickException(str(error)) from error
+            raise click.ClickException(printable(str(error), keep="\n")) from error
         except DBAPIError as error:
             if is_outage(error):
-                reason = str(error.orig).strip()
+                reason = one_line(str(error.orig).strip(), LONGEST)
                 raise click.ClickException(f"the database is away: {reason}") from error
             raise
 
@@ -41,5 +47,5 @@ def main() -> None:
     """
 
 
-for command in (db, demo, journal, plugins, serve):
+for command in (backup, db, dead_letters, demo, journal, plugins, serve):
     main.add_command(command)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 import time
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from .. import hubconfig, registry
-from ..store import Store, checkpoints, schema
+from ..store import Store, checkpoints, deadletters, schema
 from ..store.checkpoints import Checkpoint
+from ..text import printable
+from .printing import console
 
-WIDE = 500
-"""Columns."""
+COLUMNS = ("ident", "from", "state", "counted", "expired", "dead letters", "complete until")
 
 
 @click.group(invoke_without_command=True)
@@ -42,25 +41,28 @@ def resume(ident: str) -> None:
 def _list() -> None:
     config = hubconfig.read()
     store = Store(config["statscache.sqlalchemy.uri"])
+    click.get_current_context().call_on_close(store.close)
     known: dict[str, Checkpoint] = {}
+    letters: dict[str, int] = {}
     if schema.current(store) is not None:
         with store.reading() as connection:
-            known = checkpoints.read(connection)
+            known, letters = checkpoints.read(connection), deadletters.totals(connection)
     installed = registry.load(config)
-    table = Table("ident", "from", "state", "counted", "expired", "complete until", box=None)
+    table = Table(*COLUMNS, box=None)
     for ident, statistic in sorted(installed.enabled.items()):
-        table.add_row(ident, statistic.distribution, *_progress(known.get(ident)))
+        progress = _progress(known.get(ident), letters.get(ident, 0))
+        table.add_row(ident, statistic.distribution, *progress)
     for ident, statistic in sorted(installed.disabled.items()):
         table.add_row(ident, statistic.distribution, "off")
     for skipped in installed.skipped:
-        table.add_row(skipped.name, skipped.distribution, f"skipped: {skipped.reason}")
-    # Nothing is cut off where nobody looks.
-    Console(width=None if sys.stdout.isatty() else WIDE).print(table)
+        reason = f"skipped: {printable(skipped.reason)}"
+        table.add_row(skipped.name, skipped.distribution, reason)
+    console().print(table)
 
 
-def _progress(checkpoint: Checkpoint | None) -> tuple[str, str, str, str]:
+def _progress(checkpoint: Checkpoint | None, letters: int) -> tuple[str, ...]:
     if checkpoint is None:
-        return "new", "", "", ""
+        return ("new",)
     state = f"suspended: {checkpoint.suspended}" if checkpoint.suspended else "on"
     age = f"{max(0, time.time() - checkpoint.complete_until):,.0f} s ago"
-    return state, f"{checkpoint.counted:,}", f"{checkpoint.expired:,}", age
+    return state, f"{checkpoint.counted:,}", f"{checkpoint.expired:,}", f"{letters:,}", age

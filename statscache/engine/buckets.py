@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fnmatch import translate
 from functools import lru_cache
 from typing import NamedTuple
@@ -96,14 +96,13 @@ class Slices:
 
     def _load(self, after: int, until: int) -> Slice:
         kept = self._journal.slice(after, until, self._limit, self._maximum_bytes)
-        more = kept and self._journal.slice(kept[-1].position, until, 1)
         addressed = self._journal.addressed() or any(one.entry.addressee for one in kept)
-        return Slice(kept, kept[-1].position if more else until, addressed)
+        return Slice(kept, kept[-1].position if kept else until, addressed)
 
 
 def bucket(statistic: Statistic, checkpoint: Checkpoint, part: Slice, journal: Journal) -> Bucket:
     """What of the slice `part` is for `statistic`, which has counted up to `checkpoint`."""
-    start = statistic.schedule.start if statistic.schedule else _hour
+    start = window_start(statistic)
     chosen: Sequence[int] = range(len(part.kept))
     if part.addressed or statistic.plugin.topics is not None:
         chosen = [i for i in chosen if _is_for(statistic, checkpoint, part, part.kept[i], journal)]
@@ -117,16 +116,16 @@ def bucket(statistic: Statistic, checkpoint: Checkpoint, part: Slice, journal: J
     return Bucket(kept, messages, checkpoint.position, part.end, arrived, expired)
 
 
-def _handed_over(
-    statistic: Statistic, part: Slice, due: Sequence[int], kept: Sequence[Kept]
-) -> Sequence[Message]:
-    """The messages as the plugin asked for them: envelopes, shared ones, or copies of its own."""
+def window_start(statistic: Statistic) -> Callable[[float], float]:
+    """What gives the start of the window that a time falls into, both in epoch seconds."""
+    return statistic.schedule.start if statistic.schedule else _hour
+
+
+def copies(statistic: Statistic, entries: Iterable[Entry]) -> Sequence[Message]:
+    """The messages, or their envelopes where the plugin asks for no more; its own to change."""
     if statistic.plugin.envelope_only:
-        return [_envelope(entry) for _, entry in kept]
-    if statistic.plugin.reads_only and due:
-        shared = part.messages()
-        return [shared[i] for i in due]
-    return [decode(entry.body) for _, entry in kept]
+        return [_envelope(entry) for entry in entries]
+    return [decode(entry.body) for entry in entries]
 
 
 def _envelope(entry: Entry) -> Message:
@@ -136,6 +135,16 @@ def _envelope(entry: Entry) -> Message:
         "msg_id": entry.id,
         "arrived": entry.arrived,
     }
+
+
+def _handed_over(
+    statistic: Statistic, part: Slice, due: Sequence[int], kept: Sequence[Kept]
+) -> Sequence[Message]:
+    """The messages for the plugin: shared ones where it only reads, else copies of its own."""
+    if statistic.plugin.reads_only and not statistic.plugin.envelope_only and due:
+        shared = part.messages()
+        return [shared[i] for i in due]
+    return copies(statistic, (entry for _, entry in kept))
 
 
 def _is_for(

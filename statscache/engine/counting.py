@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import logging
-import traceback
 from collections.abc import Callable
 
 from sqlalchemy.engine import Connection
 
 from ..config import Config
-from ..errors import MovedError, OwnerError, PluginError
+from ..errors import MovedError
 from ..journal import Journal
-from ..plugins import BasePlugin
 from ..registry import Statistic
-from ..store import Store, changes, checkpoints, deadletters
+from ..store import Store, checkpoints, deadletters
 from ..store.checkpoints import Checkpoint, Step
 from ..store.faults import is_canceled, is_outage
-from ..store.transaction import Transaction
 from ..text import one_line, sentence
 from . import retention
-from .buckets import Bucket, Slices, bucket
+from .buckets import Bucket, Slices, bucket, copies
+from .instance import Instance
 
 CANCELED_AT_MOST = 3
 """So many times in a row a statement may be cut off, while others commit, before it is poison."""
@@ -54,7 +52,7 @@ class PluginCounter:
         self._slices = slices
         self._token = token
         self._all_commits = all_commits
-        self._plugin: BasePlugin | None = None
+        self._instance = Instance(statistic, config, store)
         self._dead_in_a_row = 0
         self._canceled_in_a_row = 0
         self._commits_then = 0
@@ -79,95 +77,52 @@ class PluginCounter:
             return False
         part = self._slices.read(checkpoint.position, until)
         due = bucket(self.statistic, checkpoint, part, self._journal)
-        self._count(due._replace(arrived=now) if due.end == until else due, now)
+        try:
+            self._count(due._replace(arrived=now) if due.end == until else due, now)
+        except MovedError:
+            if self._checkpoint().position != due.begin:
+                raise
+            # Only its rows were changed meanwhile, by a retry or so: the same bucket once more.
+            return True
+        self._canceled_in_a_row = 0
         return due.end < until
-
-    def plugin(self) -> BasePlugin:
-        """The plugin's instance, built, initialized and launched if there is none."""
-        if self._plugin is None:
-            plugin = self.statistic.build(self._config)
-            with Transaction(self._store, self.ident, self._lock) as transaction:
-                plugin.initialize(transaction.session)
-                plugin.launch(transaction.session)
-                if transaction.session.used:
-                    transaction.commit()
-            self._plugin = plugin
-        return self._plugin
 
     def stop(self) -> None:
         """Stop the plugin's instance and throw it away."""
-        plugin, self._plugin = self._plugin, None
-        if plugin is not None:
-            try:
-                plugin.stop()
-            except BaseException as error:
-                log.warning("stopping %s failed: %s", self.ident, sentence(error))
+        self._instance.stop()
 
     def _count(self, due: Bucket, now: float) -> None:
-        """Count `due`; where that fails, cut it in two until the poison is found."""
+        """Count `due`; where the plugin fails over it, cut it in two until the poison is found."""
         checkpoint = self._checkpoint()
         if checkpoint.suspended:
             return
         if checkpoint.position != due.begin:
             raise MovedError(f"the bookmark of {self.ident} moved while its bucket was counted")
-        plugin = self.plugin() if due.messages else None
-        failure = self._failure(plugin, checkpoint, due, now)
-        if failure:
-            self._digest(checkpoint, due, now, failure)
-            return
-        self.commits += 1
-        self._canceled_in_a_row = 0
-        if due.messages:
-            self._dead_in_a_row = 0
-
-    def _failure(
-        self, plugin: BasePlugin | None, checkpoint: Checkpoint, due: Bucket, now: float
-    ) -> BaseException | None:
-        """Commit `due`; what the plugin raised, if it is to be blamed."""
-        try:
-            self._commit(plugin, checkpoint, due, now)
-        except BaseException as error:
-            self.stop()
-            if isinstance(error, MovedError | OwnerError) or self._must_wait(error):
-                raise
-            return error
-        return None
-
-    def _digest(
-        self, checkpoint: Checkpoint, due: Bucket, now: float, error: BaseException
-    ) -> None:
-        """Isolate the message that the plugin cannot digest."""
-        if self._checkpoint().position != due.begin:
+        failure = self._hand_over(checkpoint, due, now)
+        if failure is None:
+            self.commits += 1
+            self._dead_in_a_row = 0 if due.messages else self._dead_in_a_row
+        elif self._checkpoint().position != due.begin:
             raise MovedError(
-                f"{self.ident} failed ({sentence(error)}), but ended its transaction before that: "
-                "what it had written by then stands, and is not counted again"
-            ) from error
-        if not due.messages:
-            raise PluginError(f"{self.ident} fails without a message") from error
-        if len(due.messages) == 1:
-            self._set_aside(checkpoint, due, now, error)
-            return
-        for half in due.halves():
-            self._count(half, now)
+                f"{self.ident} failed ({sentence(failure)}), but ended its transaction before "
+                "that: what it had written by then stands, and is not counted again"
+            ) from failure
+        elif len(due.messages) == 1:
+            self._set_aside(checkpoint, due, now, failure)
+        else:
+            for half in due.halves():
+                # Decoded anew: nobody knows what the plugin did to those that it was handed.
+                messages = copies(self.statistic, (entry for _, entry in half.kept))
+                self._count(half._replace(messages=messages), now)
 
-    def _commit(
-        self, plugin: BasePlugin | None, checkpoint: Checkpoint, due: Bucket, now: float
-    ) -> None:
-        """The plugin's rows and its checkpoint, in one transaction."""
+    def _hand_over(self, checkpoint: Checkpoint, due: Bucket, now: float) -> BaseException | None:
+        """Commit the plugin's rows and its checkpoint together; what it failed with, if it did."""
         step = Step(due.end, due.arrived, len(due.messages), due.expired)
 
         def move(connection: Connection) -> int:
             return checkpoints.advance(connection, checkpoint, step, self._token)
 
-        with Transaction(self._store, self.ident, move) as transaction:
-            session = transaction.session
-            if plugin:
-                plugin.handle(session, due.messages)
-                session.flush()
-            if session.used:
-                connection, touched = transaction.connection(), transaction.touched
-                changes.note(connection, self.ident, transaction.revision, touched, now)
-            transaction.commit()
+        return self._instance.hand_over(due.messages, move, now, self._must_wait)
 
     def _set_aside(
         self, checkpoint: Checkpoint, due: Bucket, now: float, error: BaseException
@@ -175,21 +130,24 @@ class PluginCounter:
         """Move the bookmark past one message, and keep it as a dead letter."""
         step = Step(due.end, due.arrived, 0, due.expired)
         entry = due.kept[0].entry
+        in_a_row = self._dead_in_a_row + 1
+        too_many = in_a_row >= self._config["statscache.engine.suspend_after"]
         with self._store.writing() as connection:
             checkpoints.advance(connection, checkpoint, step, self._token)
-            text = "".join(traceback.format_exception(error))
-            deadletters.add(connection, self.ident, entry, sentence(error), text, now)
-            in_a_row = self._dead_in_a_row + 1
-            too_many = in_a_row >= self._config["statscache.engine.suspend_after"]
+            deadletters.add(connection, self.ident, entry, error, now)
+            standing = deadletters.count(connection, self.ident)
             if too_many:
-                checkpoints.suspend(connection, self.ident, sentence(error))
+                # Everybody may read why; what the plugin says may hold the message.
+                reason = f"{in_a_row} dead letters in a row, the last by {type(error).__name__}"
+                checkpoints.suspend(connection, self.ident, one_line(reason))
         self._dead_in_a_row = 0 if too_many else in_a_row
         log.error(
-            "%s cannot digest message %s (topic %s), set aside as a dead letter: %s",
+            "%s cannot digest message %s (topic %s), set aside as a dead letter: %s (%d now stand)",
             self.ident,
             one_line(entry.id),
             one_line(entry.topic),
             sentence(error),
+            standing,
         )
         if too_many:
             log.critical(
@@ -201,11 +159,12 @@ class PluginCounter:
             )
 
     def _must_wait(self, error: BaseException) -> bool:
-        """Whether the database is at fault, and the same bucket is due again."""
-        if not is_outage(error):
-            return False
+        """Whether the database is at fault, and the same bucket is due again.
+
+        A statement that is cut off again and again, while others commit, is the plugin's fault.
+        """
         if not is_canceled(error):
-            return True
+            return is_outage(error)
         if not self._canceled_in_a_row:
             self._commits_then = self._all_commits()
         self._canceled_in_a_row += 1
@@ -215,6 +174,3 @@ class PluginCounter:
     def _checkpoint(self) -> Checkpoint:
         with self._store.reading() as connection:
             return checkpoints.read_one(connection, self.ident)
-
-    def _lock(self, connection: Connection) -> int:
-        return checkpoints.lock(connection, self.ident).revision

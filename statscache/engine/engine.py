@@ -12,15 +12,15 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..config import Config
-from ..errors import OwnerError, RefusedError, StatscacheError, StoreError
+from ..errors import JournalDamagedError, OwnerError, RefusedError, StatscacheError, StoreError
 from ..journal import Journal
 from ..message import EARLIEST
 from ..registry import Registry, Statistic
-from ..store import Store, checkpoints, ownership, schema, spans
+from ..store import Store, checkpoints, deadletters, ownership, schema, spans
 from ..store.checkpoints import Checkpoint
 from ..store.faults import is_outage
 from ..store.tables import BEFORE_THE_PLUGIN
-from ..text import sentence
+from ..text import sentence, trace
 from . import retention, upkeep
 from .buckets import Slices
 from .counting import PluginCounter
@@ -36,6 +36,7 @@ SLICE_BYTES = 16 << 20
 STOP_SECONDS = 5.0
 TURN = "the turn"
 UPKEEP = "upkeep of the journal and the store"
+OUTAGE = "an outage"
 
 log = logging.getLogger(__package__)
 
@@ -119,9 +120,12 @@ class Engine:
 
     def drain(self, now: float, timeout: float = 60) -> bool:
         """Let every plugin count everything now; whether that was done within `timeout` seconds."""
+        until = clock.monotonic() + timeout
+        # What is being counted goes only up to where the journal ended when that began.
+        self._pool.wait(timeout)
         for seconds in PERIODS:
             self.turn(seconds, now)
-        return self._pool.wait(timeout)
+        return self._pool.wait(until - clock.monotonic())
 
     def stop(self, now: float) -> None:
         """Commit what waits, let what is being counted be finished, and let go of everything."""
@@ -151,8 +155,8 @@ class Engine:
     def _prepare(self, now: float) -> None:
         """Check the database, own it, and open a checkpoint for each plugin that has none."""
         schema.prepare(self.store)
-        statistics = [one for one in self.registry.enabled.values() if self._has_table(one)]
         token = ownership.claim(self.store, self.journal, now)
+        statistics = [one for one in self.registry.enabled.values() if self._has_table(one)]
         self._open_checkpoints(statistics, now)
         idents = [statistic.ident for statistic in statistics]
         upkeep.pass_by(self.store, self.journal, idents, self.journal.begin(), token, now)
@@ -165,6 +169,14 @@ class Engine:
         }
         self._token = token
         log.info("%d statistics are kept in %s", len(self._counters), self.store)
+        self._tell_of_dead_letters()
+
+    def _tell_of_dead_letters(self) -> None:
+        with self.store.reading() as connection:
+            totals = deadletters.totals(connection)
+        if totals:
+            standing = sum(totals.values())
+            log.warning("%d dead letters stand; see `statscache dead-letters list`", standing)
 
     def _has_table(self, statistic: Statistic) -> bool:
         """Make the table of the statistic where it is absent; a plugin's failure is its own."""
@@ -285,19 +297,23 @@ class Engine:
         """Tell the log of a failure, once and not every second."""
         if is_outage(error) and self._is_everybodys(error, what, now):
             return
+        said = sentence(error, 1000)
         if isinstance(error, OwnerError):
             what = TURN  # whoever finds it out first says it for all
-        said = sentence(error, 1000)
+        elif isinstance(error, JournalDamagedError):
+            what = said  # as above, but there may be several
+        # The words of an outage hold what was being written, which is more each time.
+        complaint = OUTAGE if is_outage(error) else said
         with self._telling:
-            if self._complaints.get(what) == said:
+            if self._complaints.get(what) == complaint:
                 return
-            self._complaints[what] = said
-        if isinstance(error, OwnerError):
+            self._complaints[what] = complaint
+        if isinstance(error, OwnerError | JournalDamagedError):
             log.critical("%s", said)
         elif isinstance(error, StatscacheError):
             log.error("%s: %s", what, said)
         else:
-            log.error("%s failed: %s; it is tried again", what, said, exc_info=error)
+            log.error("%s failed: %s; it is tried again\n%s", what, said, trace(error))
 
     def _is_everybodys(self, error: BaseException, what: str, now: float) -> bool:
         """Whether the database is away for all, or that is for the next turn to find out."""

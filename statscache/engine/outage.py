@@ -23,7 +23,7 @@ class Outage:
         with self._lock:
             if self.since is None:
                 self.since = now
-                reason = one_line(str(getattr(error, "orig", None) or error), 500)
+                reason = one_line(str(getattr(error, "orig", None) or error).strip(), 500)
                 log.error(
                     "the database %s is away (%s); messages wait in the journal, nothing is lost",
                     self._name,

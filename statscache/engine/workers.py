@@ -8,6 +8,8 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+from ..text import trace
+
 log = logging.getLogger(__name__)
 
 Job = Callable[[], bool]
@@ -85,8 +87,8 @@ class Pool:
                 self._started[key] = self._clock()
             try:
                 more = job()
-            except BaseException:
-                log.exception("the job %s failed", key)
+            except BaseException as error:
+                log.error("the job %s failed\n%s", key, trace(error))
                 more = False
             with self._changed:
                 del self._started[key]

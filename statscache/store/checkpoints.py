@@ -90,10 +90,19 @@ def advance(connection: Connection, read_as: Checkpoint, step: Step, token: str)
     raise MovedError(f"the bookmark of {read_as.ident} moved while its bucket was counted")
 
 
-def lock(connection: Connection, ident: str) -> Checkpoint:
-    """Lock the checkpoint of `ident`, raise its revision, and read it as it then is."""
+def lock(connection: Connection, ident: str, counted: int = 0, expired: int = 0) -> Checkpoint:
+    """Lock the checkpoint of `ident`, raise its revision, and read it as it then is.
+
+    `counted` and `expired` are added to what it says of messages.
+    """
     connection.execute(
-        sa.update(table).where(table.c.ident == ident).values(revision=table.c.revision + 1)
+        sa.update(table)
+        .where(table.c.ident == ident)
+        .values(
+            revision=table.c.revision + 1,
+            counted=table.c.counted + counted,
+            expired=table.c.expired + expired,
+        )
     )
     return read_one(connection, ident)
 
@@ -122,9 +131,9 @@ def set_horizon(connection: Connection, ident: str, horizon: float) -> None:
 
 
 def move_to(connection: Connection, journal: str, position: int) -> None:
-    """Let every plugin go on behind `position` of `journal`."""
+    """Let every plugin that was fed from another one go on behind `position` of `journal`."""
     connection.execute(
-        sa.update(table).values(
-            journal=journal, position=position, origin=position, revision=table.c.revision + 1
-        )
+        sa.update(table)
+        .where(table.c.journal != journal)
+        .values(journal=journal, position=position, origin=position, revision=table.c.revision + 1)
     )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
+import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,14 +15,19 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection, Engine, ExceptionContext, make_url
 
-from ..errors import ConfigError, StoreError
+from ..errors import ConfigError, PluginError, StoreError
 from ..files import make_private
 from ..models.base import NOTED
+from .faults import is_stuck
 
 BUSY_SECONDS = 5
 CONNECT_SECONDS = 5
 WRITING = "statscache_writing"
 GUARD = "statscache_guard"
+
+_WRITES = re.compile(r"\s*(INSERT|UPDATE|DELETE|REPLACE|CREATE|ALTER|DROP)\b", re.I)
+_thread = threading.local()
+"""`writes`: whether this thread is inside a writing transaction on SQLite."""
 
 
 class Guard(Protocol):
@@ -74,7 +81,11 @@ class Store:
     def connection(self, guard: Guard | None = None) -> Iterator[Connection]:
         """A connection for one writing transaction, which `guard` watches over."""
         with self._writer, self.engine.connect() as connection:
-            yield connection.execution_options(**{WRITING: True, GUARD: guard})
+            _thread.writes = self.is_sqlite
+            try:
+                yield connection.execution_options(**{WRITING: True, GUARD: guard})
+            finally:
+                _thread.writes = False
 
     def has_table(self, name: str) -> bool:
         with self.reading() as connection:
@@ -105,6 +116,8 @@ def _open(url: URL, is_sqlite: bool, connections: int) -> Engine:
         return sa.create_engine(
             url,
             connect_args=arguments,
+            # Whatever the server's own default is: the lock on the checkpoint is what isolates.
+            isolation_level=None if is_sqlite else "READ COMMITTED",
             pool_size=connections,
             max_overflow=connections,
             pool_pre_ping=not is_sqlite,
@@ -167,12 +180,34 @@ def _on_end(connection: Connection) -> None:
 def _on_execute(
     connection: Connection, _cursor: Any, statement: str, _values: Any, context: Any, _many: bool
 ) -> None:
-    guard: Guard | None = connection.get_execution_options().get(GUARD)
+    options = connection.get_execution_options()
+    guard: Guard | None = options.get(GUARD)
     if guard:
         guard.executing(connection, statement, context.execution_options.get(NOTED, False))
+    if getattr(_thread, "writes", False) and WRITING not in options and _WRITES.match(statement):
+        raise PluginError(
+            "a plugin may not write on a connection of its own while its transaction is open: "
+            "SQLite has one writer, and it would wait for itself; use the session it is handed"
+        )
 
 
 def _on_error(context: ExceptionContext) -> None:
+    if is_stuck(context.original_exception):
+        _open_again(context)
     options = context.connection.get_execution_options() if context.connection else {}
     if options.get(GUARD) and context.sqlalchemy_exception:
         options[GUARD].failed(context.sqlalchemy_exception)
+
+
+def _open_again(context: ExceptionContext) -> None:
+    """Use none of the connections to an SQLite file again: they share what they hold of it."""
+    context.is_disconnect = True
+    if context.connection:
+        driver: Any = context.connection.connection.driver_connection
+        with suppress(sqlite3.Error):  # or it keeps its lock until nobody refers to its cursors
+            driver.rollback()
+    if context.execution_context:
+        # Or SQLite keeps the connection, though it is closed, and with it what it holds.
+        context.execution_context.cursor.close()
+    if context.engine:
+        context.engine.dispose()

@@ -2,30 +2,121 @@
 
 from __future__ import annotations
 
+import traceback
+from collections.abc import Collection
+from typing import NamedTuple
+
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ..message import Entry
-from ..text import storable
-from .tables import dead_letter
+from ..text import sentence, storable
+from .tables import dead_letter as table
+
+MOST_TRACEBACK = 50_000
+"""Characters: an exception may say as much as it likes."""
 
 
-def add(
-    connection: Connection, ident: str, entry: Entry, error: str, traceback: str, now: float
-) -> None:
-    """Set `entry` aside for the statistic `ident`."""
+class Heading(NamedTuple):
+    """What tells one dead letter from another; `set_aside` in epoch seconds."""
+
+    id: int
+    ident: str
+    set_aside: float
+    attempts: int
+    topic: str
+    error: str
+
+
+class Letter(NamedTuple):
+    """A dead letter with its message; times in epoch seconds."""
+
+    id: int
+    ident: str
+    set_aside: float
+    attempts: int
+    topic: str
+    error: str
+    message_id: str
+    arrived: float
+    time: float
+    body: str
+    traceback: str
+
+    @property
+    def entry(self) -> Entry:
+        """The message as the journal had it."""
+        return Entry(self.message_id, self.arrived, self.time, self.topic, self.body)
+
+
+def add(connection: Connection, ident: str, entry: Entry, error: BaseException, now: float) -> None:
+    """Set `entry`, over which the statistic `ident` failed, aside."""
     body = entry.body.decode() if isinstance(entry.body, bytes) else entry.body
     connection.execute(
-        sa.insert(dead_letter).values(
+        sa.insert(table).values(
             ident=ident,
             message_id=entry.id,
             arrived=entry.arrived,
             time=entry.time,
             topic=entry.topic,
             body=body,
-            error=storable(error),
-            traceback=storable(traceback),
             set_aside=now,
             attempts=1,
+            **_told(error),
         )
     )
+
+
+def fail_again(connection: Connection, number: int, error: BaseException) -> bool:
+    """Note that one more attempt failed; False: there is no such letter any more."""
+    attempts = table.c.attempts + 1
+    values = {"attempts": attempts, **_told(error)}
+    return bool(
+        connection.execute(sa.update(table).where(table.c.id == number).values(values)).rowcount
+    )
+
+
+def remove(connection: Connection, numbers: Collection[int]) -> int:
+    """Take the letters of those ids away; how many there still were."""
+    return connection.execute(sa.delete(table).where(table.c.id.in_(numbers))).rowcount
+
+
+def read(connection: Connection, number: int) -> Letter | None:
+    """The letter of that id, if there is one."""
+    columns = (table.c[name] for name in Letter._fields)
+    row = connection.execute(sa.select(*columns).where(table.c.id == number)).first()
+    return Letter(*row) if row else None
+
+
+def newest(connection: Connection, idents: Collection[str], limit: int) -> list[Heading]:
+    """The headings of the `limit` newest letters of `idents`."""
+    columns = (table.c[name] for name in Heading._fields)
+    query = sa.select(*columns).where(table.c.ident.in_(idents)).order_by(table.c.id.desc())
+    return [Heading(*row) for row in connection.execute(query.limit(limit))]
+
+
+def numbers(connection: Connection) -> dict[int, str]:
+    """The id of every letter and the statistic that it belongs to, the oldest first."""
+    rows = connection.execute(sa.select(table.c.id, table.c.ident).order_by(table.c.id))
+    return {row.id: row.ident for row in rows}
+
+
+def totals(connection: Connection) -> dict[str, int]:
+    """How many letters each statistic has, those that have any, sorted by ident."""
+    query = sa.select(table.c.ident, sa.func.count()).group_by(table.c.ident)
+    return dict(sorted(tuple(row) for row in connection.execute(query)))
+
+
+def count(connection: Connection, ident: str) -> int:
+    """How many letters the statistic `ident` has."""
+    query = sa.select(sa.func.count()).where(table.c.ident == ident)
+    return connection.execute(query).scalar_one()
+
+
+def _told(error: BaseException) -> dict[str, str]:
+    """What `error` says, in one line and in full."""
+    text = storable("".join(traceback.format_exception(error)))
+    if len(text) > MOST_TRACEBACK:
+        half = MOST_TRACEBACK // 2
+        text = f"{text[:half]}\n...\n{text[-half:]}"
+    return {"error": sentence(error), "traceback": text}

@@ -16,6 +16,9 @@ READ_ONLY = "25006"
 SQLITE_OUTAGES = frozenset({5, 6, 8, 10, 11, 13, 14, 15, 26})
 """BUSY, LOCKED, READONLY, IOERR, CORRUPT, FULL, CANTOPEN, PROTOCOL, NOTADB."""
 
+SQLITE_STUCK = SQLITE_OUTAGES - {5, 6, 13}
+"""Without BUSY, LOCKED and FULL, which pass by themselves."""
+
 
 def is_outage(error: BaseException) -> bool:
     """Whether the same work may succeed later: the database is away, locked, full or restarting.
@@ -32,6 +35,11 @@ def is_outage(error: BaseException) -> bool:
     if state is None:
         return error.connection_invalidated or type(error.orig).__name__ == "OperationalError"
     return state.startswith(OUTAGE_CLASSES) or state in (LOCK_NOT_AVAILABLE, READ_ONLY)
+
+
+def is_stuck(error: BaseException) -> bool:
+    """Whether SQLite has to open the file again: a connection that could only read stays so."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in SQLITE_STUCK
 
 
 def is_canceled(error: BaseException) -> bool:

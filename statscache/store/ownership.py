@@ -9,9 +9,10 @@ from uuid import uuid4
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import IntegrityError
 
 from ..errors import OwnerError
-from ..journal import Journal
+from ..journal import Journal, Span
 from . import checkpoints, spans
 from .database import Store
 from .tables import JOURNAL_LOST, checkpoint, owner
@@ -27,30 +28,35 @@ def claim(store: Store, journal: Journal, now: float) -> str:
         OwnerError: the database names another journal, another daemon is alive, or the journal
             is older than the database.
     """
-    with store.writing() as connection:
-        row = connection.execute(sa.select(owner).with_for_update()).first()
-        if row is not None:
-            _refuse_foreign(row, journal, store)
-            _refuse_living(row, journal, store, now)
-        _refuse_older(connection, journal, store)
-        return _name(connection, journal, now)
+    try:
+        return _claim(store, journal, now)
+    except IntegrityError:
+        # Of two first starts in the same instant the other won: now its name is there to be read.
+        return _claim(store, journal, now)
 
 
 def adopt(store: Store, journal: Journal, now: float) -> tuple[float, float] | None:
-    """Let the database name `journal` from now on, and every plugin go on at its end.
+    """Let the database name `journal` from now on, and every plugin go on with it.
+
+    In another journal than before they go on at its end. In an older copy of the same one every
+    bookmark stays: what the copy still has is counted, and what comes stands above all of them.
 
     What a plugin may miss is owed to it from where it had counted, so that nobody is handed again
     what only others lack. Returns the span of them all (epoch seconds), or None where nothing was
     ever counted.
     """
     with store.writing() as connection:
-        connection.execute(sa.select(owner).with_for_update()).all()
+        row = connection.execute(sa.select(owner).with_for_update()).first()
         known = checkpoints.read(connection).values()
         journal.continue_above(max((one.position for one in known), default=0))
         checkpoints.move_to(connection, journal.uuid, journal.end())
         for one in known:
             spans.owe(connection, one.ident, one.complete_until, now, JOURNAL_LOST, now)
-        _name(connection, journal, now)
+        # An older copy learns how long the daemon has listened since. And from now until it
+        # listens again is a gap between two spans, and so owed to everybody.
+        for heard in [*spans.covered(connection, journal.uuid), Span(now, now)]:
+            journal.append((), heard)
+        _name(connection, journal, now, row is not None)
     return (min(one.complete_until for one in known), now) if known else None
 
 
@@ -71,7 +77,18 @@ def release(store: Store, token: str) -> None:
         connection.execute(sa.update(owner).where(owner.c.token == token).values(beat=0))
 
 
-def _name(connection: Connection, journal: Journal, now: float) -> str:
+def _claim(store: Store, journal: Journal, now: float) -> str:
+    with store.writing() as connection:
+        row = connection.execute(sa.select(owner).with_for_update()).first()
+        if row is not None:
+            _refuse_foreign(row, journal, store)
+            _refuse_living(row, journal, store, now)
+        _refuse_older(connection, journal, store)
+        return _name(connection, journal, now, row is not None)
+
+
+def _name(connection: Connection, journal: Journal, now: float, locked: bool) -> str:
+    """Write down who owns the database, in the row that is `locked`, or in a new one."""
     token = str(uuid4())
     row = {
         "journal": journal.uuid,
@@ -81,9 +98,11 @@ def _name(connection: Connection, journal: Journal, now: float) -> str:
         "token": token,
         "beat": now,
     }
-    # Changed in place: whoever waits for the lock on the row finds what has become of it.
-    if not connection.execute(sa.update(owner).values(row)).rowcount:
-        connection.execute(sa.insert(owner).values(id=1, **row))
+    # Changed in place: whoever waits for the lock on the row finds what has become of it. A row
+    # that was not there to be locked is another daemon's.
+    connection.execute(
+        sa.update(owner).values(row) if locked else sa.insert(owner).values(id=1, **row)
+    )
     return token
 
 
@@ -107,6 +126,7 @@ def _refuse_living(row: Any, journal: Journal, store: Store, now: float) -> None
 
 
 def _refuse_older(connection: Connection, journal: Journal, store: Store) -> None:
+    """Refuse a copy of the journal that does not know all that the database has from it."""
     counted = connection.execute(
         sa.select(sa.func.max(checkpoint.c.position)).where(checkpoint.c.journal == journal.uuid)
     ).scalar()
@@ -114,4 +134,15 @@ def _refuse_older(connection: Connection, journal: Journal, store: Store) -> Non
         raise OwnerError(
             f"the journal {journal.path} ends at {journal.end()}, but the database {store} has "
             f"counted up to {counted}: an older copy was restored; run `statscache journal adopt`"
+        )
+    # If the database was away while such a copy was written to, it may have grown beyond that.
+    listened = dict(journal.spans())
+    lacks = sum(
+        max(0, stop - listened.get(start, start))
+        for start, stop in spans.covered(connection, journal.uuid)
+    )
+    if lacks:
+        raise OwnerError(
+            f"the journal {journal.path} lacks {lacks:,.0f} s of listening that the database "
+            f"{store} knows of: an older copy was restored; run `statscache journal adopt`"
         )

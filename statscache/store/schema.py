@@ -42,8 +42,13 @@ def head() -> str:
 def current(store: Store) -> str | None:
     """The revision of the database, or None where it has none of our tables."""
     with store.reading() as connection:
-        options = {"version_table": VERSION_TABLE}
-        return MigrationContext.configure(connection, opts=options).get_current_revision()
+        return revision(connection)
+
+
+def revision(connection: Connection) -> str | None:
+    """What `current` tells, as the running transaction sees it."""
+    options = {"version_table": VERSION_TABLE}
+    return MigrationContext.configure(connection, opts=options).get_current_revision()
 
 
 def upgrade(store: Store) -> None:

@@ -40,6 +40,12 @@ def earliest_owed(connection: Connection) -> float | None:
     return earliest
 
 
+def covered(connection: Connection, journal: str) -> list[Span]:
+    """When the daemon has listened, as the database knows it from `journal`, oldest first."""
+    query = sa.select(coverage.c.start, coverage.c.stop).where(coverage.c.journal == journal)
+    return [Span(*row) for row in connection.execute(query.order_by(coverage.c.start))]
+
+
 def mirror(connection: Connection, journal: str, listened: Sequence[Span], now: float) -> None:
     """Bring the table of coverage up to what the journal noted; what lies between is owed."""
     known = connection.execute(

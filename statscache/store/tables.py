@@ -8,6 +8,7 @@ from ..models.columns import BigInt, Key
 
 # Why something is owed.
 BEFORE_THE_PLUGIN = "before the plugin"
+JOURNAL_DAMAGED = "the journal was damaged"
 JOURNAL_LOST = "the journal was lost"
 NOT_LISTENING = "not listening"
 TRIMMED = "trimmed before it was counted"

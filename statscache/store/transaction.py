@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import datetime
@@ -78,6 +79,7 @@ class Transaction:
         self._store = store
         self._ident = ident
         self._lock = lock
+        self._thread = threading.get_ident()
         self._stack = ExitStack()
         self._connection: Connection | None = None
         self._root: RootTransaction | None = None
@@ -92,6 +94,7 @@ class Transaction:
 
         What keeps it from being opened is raised again however often a guest asks.
         """
+        self._require_own_thread()
         if self._failure:
             raise self._failure
         if self._connection is None:
@@ -147,6 +150,7 @@ class Transaction:
             )
 
     def executing(self, connection: Connection, statement: str, noted: bool) -> None:
+        self._require_own_thread()
         if self._connection is None or self._finishing:
             return
         if _ENDS.match(statement):
@@ -166,6 +170,11 @@ class Transaction:
     def failed(self, error: BaseException) -> None:
         if is_outage(error):
             self._outage = error
+
+    def _require_own_thread(self) -> None:
+        """In another thread it could outlast the transaction, and meet that of somebody else."""
+        if threading.get_ident() != self._thread:
+            raise TransactionEndedError("a plugin may not use its session in another thread")
 
     def _begin(self) -> Connection:
         connection = self._stack.enter_context(self._store.connection(self))

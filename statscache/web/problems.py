@@ -19,7 +19,7 @@ from werkzeug.exceptions import HTTPException
 from ..errors import QueryError
 from ..formats.value import plain
 from ..store.faults import is_outage
-from ..text import one_line
+from ..text import one_line, trace
 from .negotiation import prefer
 from .progress import is_missing_table
 
@@ -35,6 +35,7 @@ def install(app: Flask) -> None:
     app.register_error_handler(HTTPException, _on_http)
     app.register_error_handler(QueryError, _on_query)
     app.register_error_handler(SQLAlchemyError, _on_database)
+    app.register_error_handler(Exception, _on_failure)
 
 
 def respond(status: int, detail: str, **members: Any) -> Response:
@@ -64,14 +65,20 @@ def _on_query(error: QueryError) -> Response:
     return respond(400, detail, argument=error.argument, value=value, allowed=error.allowed)
 
 
+def _on_failure(error: Exception) -> Response:
+    """Flask's own log line would hold the path as the client wrote it."""
+    log.error("%s %s failed\n%s", request.method, one_line(request.path), trace(error))
+    return respond(500, HTTPStatus.INTERNAL_SERVER_ERROR.description)
+
+
 def _on_database(error: SQLAlchemyError) -> Response:
     if is_missing_table(error):
         detail = "The tables are missing or out of date: the daemon has not run with them yet."
     elif is_outage(error) or isinstance(error, PoolTimeoutError):
         detail = "The database cannot be reached just now."
     else:
-        raise error
-    log.warning("%s %s", detail, one_line(str(error.__cause__ or error)))
+        return _on_failure(error)
+    log.warning("%s %s", detail, one_line(str(error.__cause__ or error).strip()))
     response = respond(503, detail)
     response.headers["Retry-After"] = str(RETRY_SECONDS)
     return response

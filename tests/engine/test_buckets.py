@@ -127,11 +127,11 @@ def test_a_slice_is_a_prefix_of_what_is_due(journal: Journal) -> None:
     assert ends == [0, 4, 8, 9]
 
 
-def test_a_slice_reaches_past_its_last_entry_where_no_other_follows(journal: Journal) -> None:
+def test_positions_at_which_no_entry_stands_are_a_slice_of_their_own(journal: Journal) -> None:
     journal.append(entry(number) for number in range(4))
     journal.continue_above(20)
-    assert read(journal, limit=4).end == 20
     assert read(journal, limit=3).end == 3
+    assert read(journal, limit=9).end == 4
     assert read(journal, after=4).end == 20
 
 

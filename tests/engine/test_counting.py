@@ -57,14 +57,24 @@ def fussy(*poison: int, calls: list[int] | None = None, always: bool = False) ->
     return Fussy
 
 
-def test_one_message_in_five_thousand_is_found_by_halving(make_engine: MakeEngine) -> None:
-    calls: list[int] = []
-    engine = make_engine(fussy(3_210, calls=calls), Ids)
-    feed(engine, range(5_000))
+def test_one_message_in_ten_thousand_is_found_by_halving(make_engine: MakeEngine) -> None:
+    number = 10_000
+    engine = make_engine(fussy(3_210), Ids, engine__batch=number)
+    feed(engine, range(number))
+    written: list[str] = []
+    sa.event.listen(
+        engine.store.engine,
+        "before_cursor_execute",
+        lambda *arguments: written.append(arguments[2]),
+    )
     turn(engine)
-    assert counted(engine.store) == once(range(5_000))
-    assert counted(engine.store, "bad-1s") == once(range(5_000)) - once([3_210])
-    assert len(calls) <= 2 * math.ceil(math.log2(5_000)) + 1
+    assert counted(engine.store) == once(range(number))
+    assert counted(engine.store, "bad-1s") == once(range(number)) - once([3_210])
+    assert list(letters(engine.store, "bad-1s")) == [name(3_210)]
+    assert not letters(engine.store, "ids-1s")
+    # A transaction that counts begins with its checkpoint.
+    begun = sum(text.startswith("UPDATE statscache_checkpoint SET position") for text in written)
+    assert begun <= 3 * math.log2(number)
 
 
 @on_sqlite
@@ -161,7 +171,7 @@ def test_dead_letters_are_counted_only_in_a_row(make_engine: MakeEngine) -> None
 
 
 def test_a_revision_that_rises_meanwhile_makes_the_bucket_due_again(
-    make_engine: MakeEngine,
+    make_engine: MakeEngine, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Another process changes rows of the plugin while it takes its messages in."""
     meddled: list[int] = []
@@ -173,9 +183,9 @@ def test_a_revision_that_rises_meanwhile_makes_the_bucket_due_again(
 
     engine = make_engine(bad(process=meddle), Ids)
     feed(engine, range(5))
-    for second in range(4):
-        turn(engine, NOW + second)
+    turn(engine)
     assert meddled == [1, 2, 3]
+    assert not caplog.records
     assert counted(engine.store, "bad-1s") == counted(engine.store) == once(range(5))
     assert not letters(engine.store, "bad-1s")
 
@@ -292,6 +302,36 @@ def test_a_statement_cut_off_again_and_again_while_others_commit_is_poison(
     assert counted(canceling.store) == once(everything)
     assert counted(canceling.store, "bad-1s") == once(everything - {3})
     assert list(letters(canceling.store, "bad-1s")) == [name(3)]
+
+
+def test_a_statement_that_was_judged_poison_is_not_waited_for_again_and_again(
+    canceling: Engine,
+) -> None:
+    """Not at every halving: what is counted in between says nothing for it."""
+    feed(canceling, range(64))
+    for second in range(5):
+        feed(canceling, [100 + second], NOW + second)
+        turn(canceling, NOW + second)
+    assert list(letters(canceling.store, "bad-1s")) == [name(3)]
+    assert counted(canceling.store, "bad-1s") == once({*range(64), *range(100, 105)} - {3})
+
+
+@on_sqlite
+def test_the_log_says_how_many_dead_letters_stand(
+    make_engine: MakeEngine, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine = make_engine(fussy(1, 3), Ids)
+    feed(engine, range(4))
+    turn(engine)
+    said = [one.message for one in caplog.records if "cannot digest" in one.message]
+    assert [line.partition(": ")[2] for line in said] == [
+        "PoisonError: a bitter taste (1 now stand)",
+        "PoisonError: a bitter taste (2 now stand)",
+    ]
+    engine.stop(NOW)
+    caplog.clear()
+    make_engine(Ids)
+    assert "2 dead letters stand; see `statscache dead-letters list`" in caplog.messages
 
 
 def test_a_statement_cut_off_while_nobody_commits_is_waited_for(canceling: Engine) -> None:

@@ -15,6 +15,8 @@ from traffic import traffic
 TOPIC = "org.fedoraproject.prod.test.bad"
 AGAIN = f"{TOPIC}.again"
 FORGED = "2026-01-01 00:00:00 CRITICAL statscache.engine: forged"
+HOSTILE = TOPIC + "".join(f"{end}{FORGED}" for end in ("\n", "\u2028\x85", "\x1b[2K\r"))
+"""What would be lines of the log, or overwrite them, wherever it is written as it is."""
 IN_2100 = 4_102_444_800
 NESTED = 100_000
 
@@ -38,17 +40,17 @@ REFUSED = {
         b"null",
         b"[" * NESTED,
         b'{"topic": "deep", "msg": ' + b"[" * NESTED + b"]" * NESTED + b"}",
-        f'"\n{FORGED}"'.encode(),
+        json.dumps(HOSTILE).encode(),
     ),
     "no topic": frames(body(topic=None), body(topic=""), body(topic=5), body(topic=[TOPIC])),
     "stamped in the future": frames(
-        body(timestamp=IN_2100, topic=f"{TOPIC}\n{FORGED}", msg_id=f"x\n{FORGED}")
+        body(timestamp=IN_2100, topic=HOSTILE, msg_id=HOSTILE, username=HOSTILE)
     ),
     "too long": frames(body(msg="x" * (9 << 20))),
     "nested too deeply": frames(body(msg=json.loads("[" * 500 + "]" * 500))),
     "not UTF-8": [
         (TOPIC.encode(), b'{"topic": "\xff\xfe"}'),
-        (f"\n{FORGED}".encode() + b"\xff", body()),
+        (HOSTILE.encode() + b"\xff", body()),
     ],
     "not a topic and a body": [
         (body(),),
@@ -75,7 +77,13 @@ AT_ARRIVAL = {
 ODD = {
     TOPIC: frames(b'{"msg": 1}', b"{}", body(msg="x" * (5 << 20)), body(msg=2**70)),
     "short": [(b"short", body(topic="short"))],
-    f"{TOPIC}\n{FORGED}": frames(body(topic=f"{TOPIC}\n{FORGED}", msg_id=f"{FORGED}\n{FORGED}")),
+    HOSTILE: frames(
+        body(
+            **dict.fromkeys(("topic", "msg_id", "username", "signature", "certificate"), HOSTILE),
+            headers={HOSTILE: HOSTILE},
+            msg={HOSTILE: [HOSTILE, {"deep": HOSTILE}]},
+        )
+    ),
     f"{TOPIC}.\\ud800": frames(body(topic=f"{TOPIC}.\ud800", msg={"\ud800": "\0"})),
     f"{TOPIC}.\\u0000": frames(body(topic=f"{TOPIC}.\0")),
     f"{TOPIC}.ids": frames(*(body(topic=f"{TOPIC}.ids", msg_id=name) for name in (7, [], "", {}))),
@@ -129,5 +137,5 @@ def named_reasons(hub):
 def assert_no_line_is_forged(hub):
     lines = hub.log[hub.log.index(LISTENING) :].splitlines()[1:]
     assert len(lines) == len(REFUSED)
-    assert all(LOGGED.fullmatch(line) for line in lines)
+    assert all(LOGGED.fullmatch(line) and line.isprintable() for line in lines)
     assert not any(line.startswith(FORGED) for line in lines)

@@ -93,7 +93,7 @@ def test_a_hub_whose_journal_breaks_says_so_and_ends_all_the_same(bus, hub):
     for path in (hub.journal, hub.journal.with_name("journal.sqlite-wal")):
         path.write_bytes(b"broken" * (path.stat().st_size // 6))
     bus.send(*traffic(10, seed=1, now=time.time()))
-    hub.wait_for("run `statscache journal adopt` with the new one")
+    hub.wait_for("run `statscache journal repair`")
 
     hub.signal(SIGTERM)
 

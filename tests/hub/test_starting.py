@@ -133,6 +133,18 @@ def test_a_second_hub_on_the_same_journal_is_refused_or_waits_its_turn(bus, hub,
     assert not patient.complaints
 
 
+def test_a_damaged_journal_is_refused_until_it_is_repaired(hub):
+    hub.listen()
+    hub.end()
+    content = hub.journal.read_bytes()
+    hub.journal.write_bytes(content[: len(content) // 2])
+    assert_refused(hub, str(hub.journal), "is damaged", "statscache journal repair")
+
+    assert "was damaged" in hub.statscache("journal", "repair")
+    hub.listen()
+    assert not hub.complaints
+
+
 def test_another_journal_is_refused_until_it_is_adopted(hub):
     hub.listen()
     hub.end()

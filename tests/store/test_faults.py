@@ -8,11 +8,12 @@ from concurrent.futures import Future as Promise
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
+import psycopg2
 import pytest
 import sqlalchemy as sa
 
 from statscache.store import Store
-from statscache.store.faults import is_canceled, is_outage, sqlstate
+from statscache.store.faults import is_canceled, is_outage, is_stuck, sqlstate
 
 
 @pytest.fixture
@@ -66,6 +67,7 @@ def test_what_a_plugin_does_wrong_on_sqlite_is_no_outage(sqlite, statement):
     error = failure(sqlite, statement)
     assert not is_outage(error)
     assert not is_canceled(error)
+    assert not is_stuck(error.orig)
 
 
 def test_a_locked_file_is_an_outage(sqlite):
@@ -77,6 +79,7 @@ def test_a_locked_file_is_an_outage(sqlite):
             connection.exec_driver_sql("INSERT INTO t VALUES (1, 'a')")
     other.close()
     assert is_outage(error.value)
+    assert not is_stuck(error.value.orig)
 
 
 def test_a_full_disk_is_an_outage(sqlite):
@@ -88,10 +91,19 @@ def test_a_full_disk_is_an_outage(sqlite):
     )
     assert "full" in str(error)
     assert is_outage(error)
+    assert not is_stuck(error.orig)
 
 
 def test_a_file_that_became_read_only_is_an_outage(sqlite):
-    assert is_outage(failure(sqlite, "PRAGMA query_only = 1", "DELETE FROM t"))
+    error = failure(sqlite, "PRAGMA query_only = 1", "DELETE FROM t")
+    assert is_outage(error)
+    assert is_stuck(error.orig)
+
+
+def test_a_connection_that_could_only_read_is_not_used_again(sqlite):
+    failure(sqlite, "PRAGMA query_only = 1", "DELETE FROM t")
+    with sqlite.writing() as connection:
+        connection.exec_driver_sql("DELETE FROM t")
 
 
 def test_a_file_that_cannot_be_opened_is_an_outage(tmp_path):
@@ -99,6 +111,7 @@ def test_a_file_that_cannot_be_opened_is_an_outage(tmp_path):
     with pytest.raises(sa.exc.OperationalError) as error:
         engine.connect()
     assert is_outage(error.value)
+    assert is_stuck(error.value.orig)
 
 
 def test_a_file_that_is_no_database_is_an_outage(tmp_path):
@@ -108,6 +121,7 @@ def test_a_file_that_is_no_database_is_an_outage(tmp_path):
         pass
     store.close()
     assert is_outage(error.value)
+    assert is_stuck(error.value.orig)
 
 
 # -- PostgreSQL ----------------------------------------------------------------------------------
@@ -192,6 +206,30 @@ def test_a_connection_that_was_cut_is_an_outage(server):
             other.exec_driver_sql(f"SELECT pg_terminate_backend({number})")
         with pytest.raises(sa.exc.OperationalError) as error:
             connection.exec_driver_sql("SELECT 1")
+    assert is_outage(error.value)
+
+
+@pytest.mark.parametrize("setting", ["idle_session_timeout", "idle_in_transaction_session_timeout"])
+def test_a_connection_that_was_ended_for_being_idle_is_an_outage(server, setting):
+    driver = server.engine.raw_connection()
+    driver.cursor().execute(f"SET {setting} = 20")
+    if setting == "idle_session_timeout":
+        driver.commit()
+    with server.engine.connect() as connection:
+        connection.exec_driver_sql("SELECT pg_sleep(0.2)")
+    with pytest.raises(psycopg2.OperationalError) as error:
+        driver.cursor().execute("SELECT 1")
+    driver.invalidate()
+    assert is_outage(sa.exc.DBAPIError.instance("SELECT 1", {}, error.value, psycopg2.Error))
+
+
+def test_a_user_with_too_many_connections_is_told_to_wait(server):
+    with server.writing() as connection:
+        connection.exec_driver_sql("DROP ROLE IF EXISTS crowded")
+        connection.exec_driver_sql("CREATE ROLE crowded LOGIN CONNECTION LIMIT 0")
+    store = Store(server.url.set(username="crowded").render_as_string(hide_password=False))
+    with pytest.raises(sa.exc.OperationalError, match="too many connections") as error:
+        store.reading().__enter__()
     assert is_outage(error.value)
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import shutil
 import socket
 import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from guests import (
     checkpoint,
     counted,
     feed,
+    on_postgresql,
     on_sqlite,
     once,
     owed,
@@ -123,11 +126,31 @@ def test_of_two_that_start_at_once_one_is_refused(
         threads = [threading.Thread(target=claim, args=(journals[1],))]
         threads[0].start()
         threads[0].join(0.3)
-        ownership._name(connection, journals[0], NOW)
+        ownership._name(connection, journals[0], NOW, locked=True)
     threads[0].join(10)
     assert journals[0].uuid in outcomes[0]
     assert row(store).journal == journals[0].uuid
     journals[1].close()
+
+
+@on_postgresql
+def test_a_first_start_does_not_overwrite_the_name_of_another(
+    store: Store, journal: Journal, tmp_path: Path
+) -> None:
+    """It has seen no name; one is there when it comes to write its own."""
+    late = Journal(tmp_path / "late.sqlite")
+    with ThreadPoolExecutor() as pool:
+        with store.writing() as connection:
+            connection.execute(sa.text("LOCK TABLE statscache_owner IN SHARE MODE"))
+            claimed = pool.submit(ownership.claim, store, late, NOW)
+            waiting = sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            while not claimed.done() and not connection.scalar(waiting):
+                time.sleep(0.01)
+            ownership._name(connection, journal, NOW, locked=False)
+        with pytest.raises(OwnerError, match=journal.uuid):
+            claimed.result(10)
+    assert row(store).journal == journal.uuid
+    late.close()
 
 
 # -- with engines ----------------------------------------------------------------------------------

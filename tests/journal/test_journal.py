@@ -2,75 +2,28 @@ from __future__ import annotations
 
 import os
 import random
-import signal
 import sqlite3
-import subprocess
-import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from pathlib import Path
 
 import pytest
+from entries import LARGE, entries, entry, kept, positions
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from samples import NOW
 
-from statscache.errors import JournalError, JournalInUseError, JournalWriteError
-from statscache.journal import SPARE_PAGES, TRIM_STEP, Journal, Refusals, Span
+from statscache.errors import (
+    JournalError,
+)
+from statscache.journal import Journal, Refusals, Span
+from statscache.journal.journal import SPARE_PAGES, TRIM_STEP
 from statscache.message import EVERYBODY, Entry
-
-LARGE = 10**9
-NOW = 1_767_225_600.0
-
-
-def entry(number, addressee=EVERYBODY, arrived=NOW, body=b"{}"):
-    return Entry(f"id-{number}", arrived, arrived - 5, "org.example.prod.a", body, addressee)
-
-
-def entries(*numbers, **changes):
-    return [entry(number, **changes) for number in numbers]
-
-
-def kept(journal):
-    return journal.slice(0, LARGE, LARGE)
-
-
-def positions(journal):
-    return [one.position for one in kept(journal)]
 
 
 def mode(path):
     return path.stat().st_mode & 0o777
-
-
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "state" / "journal.sqlite"
-
-
-@pytest.fixture
-def child():
-    """Starts a Python process of its own; `child(script, *arguments)`."""
-    started = []
-
-    def start(script, *arguments):
-        process = subprocess.Popen(
-            [sys.executable, "-c", script, *map(str, arguments)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        started.append(process)
-        return process
-
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()
-        process.stdin.close()
-        process.stdout.close()
 
 
 # -- appending and reading -----------------------------------------------------------------------
@@ -160,8 +113,6 @@ def test_an_append_that_fails_keeps_nothing(journal):
 
     with pytest.raises(ZeroDivisionError):
         journal.append(broken(), Span(1, 2), [Refusals("too long", 1, NOW, "x")])
-    with pytest.raises(JournalWriteError):
-        journal.append([entry(1), entry(2)._replace(topic=None)])
     assert kept(journal) == journal.spans() == journal.refused() == []
     assert journal.append([entry(1)]) == 1
 
@@ -323,95 +274,6 @@ def test_a_reader_never_sees_a_hole_that_is_filled_later(journal):
         assert reader.result(timeout=30) == list(range(1, 1001))
 
 
-# -- one owner -----------------------------------------------------------------------------------
-
-HOLD = """
-import sys
-from pathlib import Path
-from statscache.journal import Journal
-journal = Journal(Path(sys.argv[1]))
-print("held", flush=True)
-sys.stdin.read()
-"""
-
-
-def test_another_process_is_refused_and_told_who_holds_it(path, child):
-    other = child(HOLD, path)
-    assert other.stdout.readline() == "held\n"
-    with pytest.raises(JournalInUseError, match=rf"held by process {other.pid} on .*journal\.wait"):
-        Journal(path)
-
-
-def test_the_same_process_is_refused_too(path):
-    with closing(Journal(path)), pytest.raises(JournalInUseError, match=f"process {os.getpid()}"):
-        Journal(path)
-
-
-def test_a_link_to_a_held_journal_is_refused(path, tmp_path):
-    with closing(Journal(path)) as journal:
-        link, folder = tmp_path / "link.sqlite", tmp_path / "folder"
-        link.symlink_to(path)
-        folder.symlink_to(path.parent)
-        for way in (link, folder / path.name, Path(os.path.relpath(path))):
-            with pytest.raises(JournalInUseError):
-                Journal(way)
-        name = journal.uuid
-    with closing(Journal(link)) as journal:
-        assert journal.uuid == name
-
-
-def test_one_who_waits_has_it_when_the_other_lets_go(path, child):
-    other = child(HOLD, path)
-    assert other.stdout.readline() == "held\n"
-    release = threading.Timer(0.3, other.stdin.close)
-    release.start()
-    with closing(Journal(path, wait=30)) as journal:
-        assert journal.append([entry(1)]) == 1
-        assert f"process {os.getpid()} on " in Path(f"{path}.lock").read_text()
-    release.join()
-
-
-def test_waiting_ends_after_the_time_that_was_allowed_and_says_once_for_whom(path, child, caplog):
-    other = child(HOLD, path)
-    assert other.stdout.readline() == "held\n"
-    with pytest.raises(JournalInUseError):
-        Journal(path, wait=0.5)
-    (told,) = caplog.messages
-    assert f"held by process {other.pid} on " in told
-
-
-def test_the_lock_of_a_killed_process_is_free(path, child):
-    other = child(HOLD, path)
-    assert other.stdout.readline() == "held\n"
-    other.send_signal(signal.SIGKILL)
-    other.wait()
-    with closing(Journal(path)) as journal:
-        assert journal.append([entry(1)]) == 1
-
-
-def test_a_shorter_name_of_the_holder_replaces_a_longer_one(path):
-    Journal(path).close()
-    Path(f"{path}.lock").write_text("x" * 1000)
-    with closing(Journal(path)):
-        assert Path(f"{path}.lock").read_text().startswith(f"process {os.getpid()} on ")
-        assert "x" * 100 not in Path(f"{path}.lock").read_text()
-
-
-def test_after_closing_it_is_free_and_not_used_by_accident(path):
-    journal = Journal(path)
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(journal.append, [entry(1)]).result()
-        journal.close()
-        journal.close()
-        with closing(Journal(path)) as other:
-            for use in (journal.end, journal.size, lambda: journal.append([entry(2)])):
-                with pytest.raises(JournalError, match="is closed"):
-                    use()
-                with pytest.raises(JournalError, match="is closed"):
-                    pool.submit(use).result()
-            assert other.end() == 1
-
-
 # -- files ---------------------------------------------------------------------------------------
 
 
@@ -435,84 +297,11 @@ def test_a_folder_that_is_there_is_left_as_it_is(tmp_path):
     assert mode(tmp_path) == 0o755
 
 
-@pytest.mark.parametrize("content", [b"hello\n", b"x" * 5000, b"\0" * 8192, b"SQLite format 3"])
-def test_garbage_is_refused_and_left_as_it_is(path, content):
-    path.parent.mkdir()
-    path.write_bytes(content)
-    with pytest.raises(JournalError, match=r"cannot be opened.*journal adopt") as error:
-        Journal(path)
-    assert not isinstance(error.value, JournalWriteError)
-    assert path.read_bytes() == content
-
-
 def test_an_empty_file_is_a_new_journal(path):
     path.parent.mkdir()
     path.touch()
     with closing(Journal(path)) as journal:
         assert journal.append([entry(1)]) == 1
-
-
-@pytest.mark.parametrize("part", [0.001, 0.1, 0.5, 0.9])
-def test_a_truncated_journal_is_refused(path, part):
-    with closing(Journal(path)) as journal:
-        journal.append(entry(number, body=b"x" * 500) for number in range(1000))
-    os.truncate(path, int(path.stat().st_size * part))
-    with pytest.raises(JournalError, match=r"cannot be opened: .*malformed.*journal adopt"):
-        Journal(path)
-
-
-def test_damage_that_shows_later_is_a_journal_error(path):
-    with closing(Journal(path)) as journal:
-        journal.append(entry(number, body=b"x" * 500) for number in range(1000))
-    with closing(Journal(path)) as journal:
-        with path.open("r+b") as file:
-            file.seek(5 * 4096)
-            file.write(b"\xff" * (path.stat().st_size - 5 * 4096))
-        with pytest.raises(JournalError, match=r"cannot be read: .*malformed.*journal adopt"):
-            kept(journal)
-        with pytest.raises(JournalWriteError, match=r"cannot be written: .*malformed"):
-            journal.trim(LARGE, NOW + 1)
-
-
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "CREATE TABLE data_volume (id INTEGER)",
-        "CREATE TABLE identity (name TEXT)",
-        "CREATE TABLE identity (uuid TEXT, format INTEGER)",
-    ],
-)
-def test_a_database_of_another_kind_is_refused_and_left_as_it_is(path, statement):
-    path.parent.mkdir()
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute(statement)
-    with pytest.raises(JournalError, match="is no journal of statscache") as error:
-        Journal(path)
-    assert not isinstance(error.value, JournalWriteError)
-    with closing(sqlite3.connect(path)) as connection:
-        assert connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (1,)
-
-
-def test_a_journal_of_another_format_is_refused(path):
-    Journal(path).close()
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("UPDATE identity SET format = 2")
-        connection.commit()
-    with pytest.raises(JournalError, match="has format 2, this version reads 1"):
-        Journal(path)
-
-
-def test_a_refused_journal_is_not_held_and_no_file_is_left_open(path):
-    path.parent.mkdir()
-    path.write_bytes(b"garbage" * 999)
-    errors = []
-    for _ in range(2):
-        with pytest.raises(JournalError, match="cannot be opened") as error:
-            Journal(path)
-        errors.append(error)
-    with os.scandir("/proc/self/fd") as numbers:
-        opened = [os.readlink(number) for number in numbers if os.path.islink(number)]
-    assert [file for file in opened if file.startswith(str(path))] == []
 
 
 @pytest.mark.parametrize(
@@ -572,6 +361,32 @@ def test_a_full_disk_refuses_whole_transactions_and_recovers(path, child):
     assert (int(failed), int(done) > 100) == (4, True)
     assert "cannot be written" in sentence
     assert "make room" in sentence
+
+
+TRIM = """
+journal.append(entries(range(2_000)))
+end = journal.end()
+files_up_to(1)
+failed = 0
+for attempt in range(2):
+    try:
+        journal.trim(end, 2e9)
+    except JournalWriteError as error:
+        failed += 1
+assert failed == 2
+assert (journal.begin(), len(journal.slice(0, 10**9, 10**9))) == (0, end)
+files_up_to(resource.RLIM_INFINITY)
+assert journal.trim(end, 2e9) == end
+assert (journal.begin(), journal.ids()) == (end, 0)
+print("trimmed")
+"""
+
+
+def test_a_full_disk_drops_nothing_half(path, child):
+    head, _, _ = FULL.partition("files_up_to(1 << 20)\n")
+    process = child(f"{head}journal = Journal(Path(sys.argv[1]))\n{TRIM}", path)
+    output, _ = process.communicate(timeout=60)
+    assert output == "trimmed\n"
 
 
 def test_a_full_disk_at_the_start_is_told(path, child):

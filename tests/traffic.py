@@ -1,4 +1,4 @@
-"""Traffic for the tests with a real hub: what a bus does to its messages on a bad day."""
+"""Traffic for the tests: what a bus does to its messages on a bad day."""
 
 from __future__ import annotations
 
@@ -10,28 +10,31 @@ Message = dict[str, Any]
 
 PEOPLE = ("ada", "grace", "linus", "noam", "wiebke")
 PACKAGES = ("kernel", "python-requests", "gcc", "0ad", "libstdc++")
-HOURS = 3_600
+HOUR, DAY = 3_600, 86_400
 
 
-def traffic(number: int, seed: int, now: float) -> list[Message]:
-    """So many messages in order of arrival, the last of them about at `now` (epoch seconds).
+def traffic(
+    number: int, seed: int, now: float, apart: float = 0.01, again_within: int = 0
+) -> list[Message]:
+    """So many messages in order of arrival, `apart` seconds, the last about at `now` (epoch).
 
-    Of each hundred some five come again, some five are late by up to six hours, some have no id.
+    Of each hundred some five come again (at the most `again_within` messages later, if that is
+    given), some five are late by up to six hours or three days, some have no id.
     """
     random = Random(seed)
     sent: list[Message] = []
     for place in range(number):
         if sent and random.random() < 0.05:
-            sent.append(_again(random, random.choice(sent)))
+            sent.append(_again(random, random.choice(sent[-again_within:])))
         else:
-            sent.append(_new(random, now - (number - place) * 0.01))
+            sent.append(_new(random, now - (number - place) * apart))
     return sent
 
 
 def _new(random: Random, time: float) -> Message:
     topic, msg = random.choice((_build, _update, _push, _edit))(random)
     if random.random() < 0.05:
-        time -= random.uniform(0, 6 * HOURS)
+        time -= random.uniform(0, random.choice((6 * HOUR, 3 * DAY)))
     message = {
         "topic": f"org.fedoraproject.prod.{topic}",
         "msg": msg,

@@ -1,0 +1,22 @@
+"""How the commands print: texts as they are, and nothing cut off where nobody looks."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+
+from rich.console import Console
+
+WIDE = 10_000
+"""Columns."""
+
+
+def console() -> Console:
+    """What tables are printed to: standard output, where brackets and colons mean nothing."""
+    width = None if sys.stdout.isatty() else WIDE
+    return Console(width=width, markup=False, emoji=False, highlight=False)
+
+
+def utc(seconds: float) -> str:
+    """A time, given in epoch seconds."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -1,0 +1,99 @@
+"""The running plugin of one statistic, and the one transaction in which it counts messages."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+
+from sqlalchemy.engine import Connection
+
+from ..config import Config
+from ..errors import MovedError, OwnerError
+from ..message import Message
+from ..plugins import BasePlugin
+from ..registry import Statistic
+from ..store import Store, changes, checkpoints
+from ..store.transaction import Transaction
+from ..text import sentence
+
+log = logging.getLogger(__name__)
+
+Lock = Callable[[Connection], int]
+"""Locks the plugin's checkpoint, and says its new revision."""
+
+
+class Instance:
+    """Built when it is needed, thrown away when it has failed; used by one thread at a time."""
+
+    def __init__(self, statistic: Statistic, config: Config, store: Store) -> None:
+        self.statistic = statistic
+        self._config = config
+        self._store = store
+        self._plugin: BasePlugin | None = None
+
+    @property
+    def ident(self) -> str:
+        return self.statistic.ident
+
+    def begin(self) -> BasePlugin:
+        """The plugin; built, initialized and launched if there is none."""
+        if self._plugin is None:
+            plugin = self.statistic.build(self._config)
+            with Transaction(self._store, self.ident, self._lock) as transaction:
+                plugin.initialize(transaction.session)
+                plugin.launch(transaction.session)
+                if transaction.session.used:
+                    transaction.commit()
+            self._plugin = plugin
+        return self._plugin
+
+    def stop(self) -> None:
+        """Stop the plugin, if there is one, and throw it away."""
+        plugin, self._plugin = self._plugin, None
+        if plugin is not None:
+            try:
+                plugin.stop()
+            except BaseException as error:
+                log.warning("stopping %s failed: %s", self.ident, sentence(error))
+
+    def hand_over(
+        self,
+        messages: Sequence[Message],
+        lock: Lock,
+        now: float,
+        is_excused: Callable[[BaseException], bool],
+    ) -> BaseException | None:
+        """Have the plugin count `messages`, in one transaction whose first statement is `lock`.
+
+        Returns what the plugin failed with; then nothing was written, unless it had ended the
+        transaction behind our back. Errors that `is_excused` are not its fault, and raised.
+
+        Raises:
+            MovedError, OwnerError: as `lock` does.
+            Exception: what else is no failure over these messages; the plugin cannot even begin.
+        """
+        plugin = self.begin() if messages else None
+        try:
+            self._commit(plugin, messages, lock, now)
+        except BaseException as error:
+            self.stop()
+            if not messages or isinstance(error, MovedError | OwnerError) or is_excused(error):
+                raise
+            return error
+        return None
+
+    def _commit(
+        self, plugin: BasePlugin | None, messages: Sequence[Message], lock: Lock, now: float
+    ) -> None:
+        with Transaction(self._store, self.ident, lock) as transaction:
+            session = transaction.session
+            if plugin:
+                plugin.handle(session, messages)
+                session.flush()
+            if session.used:
+                connection, touched = transaction.connection(), transaction.touched
+                changes.note(connection, self.ident, transaction.revision, touched, now)
+            transaction.commit()
+
+    def _lock(self, connection: Connection) -> int:
+        return checkpoints.lock(connection, self.ident).revision
