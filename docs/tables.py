@@ -7,19 +7,21 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from statscache.builtin import volume
+from statscache.builtin.audit import Audit
 from statscache.config import DAY, SETTINGS, Config, Setting
-from statscache.plugins import Count, Schedule
+from statscache.plugins import BasePlugin, Schedule
 from statscache.plugins.fields import OTHERS, TABLE
 from statscache.plugins.paths import READERS, Only, Path
 
 Row = tuple[str, ...]
 
-VOLUMES = (
-    volume.Volume,
-    volume.VolumeByCategory,
-    volume.VolumeByTopic,
-    volume.VolumeByPackage,
-    volume.VolumeByUser,
+STATISTICS: tuple[list[type[BasePlugin]], ...] = (
+    volume.volume,
+    volume.volume_by_category,
+    volume.volume_by_topic,
+    volume.volume_by_package,
+    volume.volume_by_user,
+    [Audit],
 )
 
 
@@ -50,17 +52,19 @@ def statistics() -> Iterator[Row]:
     """The built-in statistics: how long each is kept, and which are off."""
     yield "Statistic", *(f"``-{Schedule(interval)}``" for interval in volume.INTERVALS)
     config = Config({})
-    for plugin in VOLUMES:
-        idents = [_ident(each, config) for each in plugin.at(*volume.INTERVALS)]
-        name = idents[0].rpartition("-")[0]
-        yield f"``{name}``", *(_kept(ident, config) for ident in idents)
+    for plugins in STATISTICS:
+        idents = {plugin.interval: _ident(plugin, config) for plugin in plugins}
+        name = next(iter(idents.values())).rpartition("-")[0]
+        yield f"``{name}``", *(_kept(idents.get(one), config) for one in volume.INTERVALS)
 
 
-def _ident(plugin: type[Count], config: Config) -> str:
+def _ident(plugin: type[BasePlugin], config: Config) -> str:
     return plugin(Schedule(plugin.interval), config).ident
 
 
-def _kept(ident: str, config: Config) -> str:
+def _kept(ident: str | None, config: Config) -> str:
+    if ident is None:
+        return ""
     seconds = config.retention(ident)
     kept = "for ever" if seconds is None else f"{seconds / DAY:.0f} days"
     return kept if config.enables(ident) else f"off ({kept})"

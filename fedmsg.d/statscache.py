@@ -46,6 +46,10 @@ config = {
     #
     # The base URL of the datagrepper that keeps the history of this bus.
     # "statscache.datagrepper.endpoint": None,
+    # Connections to it at the same time, at the most.
+    # "statscache.datagrepper.connections": 4,
+    # Seconds that one of its answers may take.
+    # "statscache.datagrepper.timeout": 90,
     #
     # Rows of a page of the REST interface.
     # "statscache.app.default_rows_per_page": 100,

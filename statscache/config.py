@@ -135,6 +135,7 @@ RETENTION: dict[str, float | None] = {
     "volume-by-*-5s": 14,
     "volume-by-*-1m": 90,
     "volume-by-*-1h": 730,
+    "audit-1m": 90,
 }
 
 DISABLED = (
@@ -252,6 +253,18 @@ SETTINGS = {
             None,
             _http,
             "the base URL of the datagrepper that keeps the history, or None",
+        ),
+        Setting(
+            "statscache.datagrepper.connections",
+            4,
+            _whole_number(1, 16),
+            "connections to datagrepper at the same time, at the most",
+        ),
+        Setting(
+            "statscache.datagrepper.timeout",
+            90,
+            _number(1, 3_600),
+            "seconds that an answer of datagrepper may take",
         ),
         Setting(
             "statscache.app.default_rows_per_page",

@@ -72,6 +72,29 @@ class TransactionEndedError(PluginError):
     """A plugin ended the transaction that its rows and its checkpoint share."""
 
 
+class HistoryError(StatscacheError):
+    """The history cannot be read; asking again does not help."""
+
+
+class HistoryAwayError(HistoryError):
+    """The history did not answer, or not in whole: the same question may be answered later.
+
+    `retry_after` is how many seconds the host asks to be left alone.
+    """
+
+    def __init__(self, message: str, retry_after: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class TooLongError(HistoryError):
+    """An answer of the history is longer than is read; a smaller question may be answered."""
+
+
+class ReplayError(HistoryError):
+    """A file of recorded messages, or a line of it, cannot be read; the message names both."""
+
+
 class QueryError(StatscacheError):
     """An argument of a request is not usable; names the argument, its value, what is allowed."""
 

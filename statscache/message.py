@@ -62,11 +62,7 @@ def entry(
         RefusedError: no JSON object, no topic, stamped more than `maximum_future` seconds after
             its arrival, longer than `maximum_bytes`, or nested too deeply.
     """
-    if not isinstance(message, Mapping):
-        raise RefusedError("not a JSON object", one_line(reprlib.repr(message), 80))
-    topic = message.get("topic")
-    if not isinstance(topic, str) or not topic:
-        raise RefusedError("no topic", one_line(reprlib.repr(topic), 80))
+    topic = topic_of(message)
     stamp = usable_time(message.get("timestamp"))
     if stamp is not None and stamp > arrived + maximum_future:
         raise RefusedError(
@@ -78,6 +74,20 @@ def entry(
     if len(body) > maximum_bytes:
         raise RefusedError("too long", f"{len(body)} bytes, topic {one_line(topic, 80)}")
     return Entry(name, arrived, time, storable(topic), body, addressee)
+
+
+def topic_of(message: object) -> str:
+    """The topic of `message`: what has none is no message.
+
+    Raises:
+        RefusedError: no JSON object, or no topic.
+    """
+    if not isinstance(message, Mapping):
+        raise RefusedError("not a JSON object", one_line(reprlib.repr(message), 80))
+    topic = message.get("topic")
+    if not isinstance(topic, str) or not topic:
+        raise RefusedError("no topic", one_line(reprlib.repr(topic), 80))
+    return topic
 
 
 def usable_time(stamp: object) -> float | None:

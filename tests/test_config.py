@@ -69,6 +69,8 @@ GOOD = {
         "http://localhost:5000",
         "https://apps.example.org/datagrepper/",
     ],
+    "statscache.datagrepper.connections": [1, 16],
+    "statscache.datagrepper.timeout": [1, 2.5, 3600],
     "statscache.app.default_rows_per_page": [1, 100_000],
     "statscache.app.maximum_rows_per_page": [1, 100_000],
 }
@@ -107,6 +109,8 @@ BAD = {
         *({"x": math.nan}, {"x": math.inf}, {"x": 10**400}),
     ],
     "statscache.datagrepper.endpoint": [5, "", "apps.example.org", "ftp://x", b"http://x", True],
+    "statscache.datagrepper.connections": [*NO_WHOLE_NUMBERS, 0, 17],
+    "statscache.datagrepper.timeout": [*NO_NUMBERS, 0.5, 3601],
     "statscache.app.default_rows_per_page": [*NO_WHOLE_NUMBERS, 0, 100_001],
     "statscache.app.maximum_rows_per_page": [*NO_WHOLE_NUMBERS, 0, 100_001],
 }
@@ -419,6 +423,7 @@ def test_every_default_that_is_off_can_be_named_to_run():
         ("volume-by-category-1m", 90),
         ("volume-by-topic-1h", 730),
         ("volume-by-topic-1d", None),
+        ("audit-1m", 90),
         ("builds-by-state-1h", None),
     ],
 )

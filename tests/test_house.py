@@ -19,7 +19,7 @@ LONGEST_FUNCTION = 60
 FLOORS = {
     "ground": {"errors", "config", "files", "message", "schedule", "text"},
     "furniture": {"formats", "journal", "models"},
-    "rooms": {"plugins", "store"},
+    "rooms": {"history", "plugins", "store"},
     "staff": {"backup", "engine", "registry", "timed"},
     # Where the world comes in. The service opens them: it asks fedmsg who a message is about.
     "doors": {"cli", "consumer", "demo", "hubconfig", "meta", "producers", "service", "web"},

@@ -68,7 +68,7 @@ def send(engine, messages):
 
 def test_every_statistic_counts_every_window_exactly(make_engine):
     engine = make_engine(
-        now=NOW, plugins__enabled=["*", "volume-*"], retention={"*": None}, engine__batch=9
+        now=NOW, plugins__enabled=["volume-*"], retention={"*": None}, engine__batch=9
     )
     send(engine, EVERYTHING)
     assert len(engine.registry.enabled) == len(BY) * len(LENGTHS)
@@ -129,7 +129,7 @@ def test_each_has_the_key_column_it_is_named_after(plugin, by):
 
 def test_a_statistic_of_the_envelope_asks_for_nothing_else(installed):
     envelope = {"topic": BUILD, "timestamp": NOW, "msg_id": "a"}
-    for statistic in installed.enabled.values():
-        if statistic.plugin.envelope_only:
+    for ident, statistic in installed.enabled.items():
+        if ident.startswith("volume") and statistic.plugin.envelope_only:
             plugin = statistic.build(Config({}))
             assert list(plugin.count(envelope))

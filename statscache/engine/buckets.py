@@ -124,10 +124,17 @@ def window_start(statistic: Statistic) -> Callable[[float], float]:
 def copies(statistic: Statistic, entries: Iterable[Entry]) -> Sequence[Message]:
     """The messages, or their envelopes where the plugin asks for no more; its own to change."""
     if statistic.plugin.envelope_only:
-        return [
-            {"topic": entry.topic, "timestamp": entry.time, "msg_id": entry.id} for entry in entries
-        ]
+        return [_envelope(entry) for entry in entries]
     return [decode(entry.body) for entry in entries]
+
+
+def _envelope(entry: Entry) -> Message:
+    return {
+        "topic": entry.topic,
+        "timestamp": entry.time,
+        "msg_id": entry.id,
+        "arrived": entry.arrived,
+    }
 
 
 def _handed_over(

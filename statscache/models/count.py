@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from operator import itemgetter
+from typing import Any, ClassVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -25,24 +26,35 @@ ROWS_PER_STATEMENT = 5000
 Row = tuple[int, *tuple[str, ...]]
 """The start of the window in epoch seconds, and then the text of each key column."""
 
+Amounts = Mapping[Row, int] | Mapping[Row, tuple[int, ...]]
+"""What to add to which row: to its `volume`, or to each of several sums in their order."""
+
+Addition = tuple[int, *tuple[int | str, ...]]
+"""A row, and behind it what to add to each of its sums."""
+
 
 class CountModel(BaseModel):
-    """`volume`: how often. Unique by `timestamp` and the key columns, which are named in `by`."""
+    """`volume`: how often. Unique by `timestamp` and the key columns, which are named in `by`.
+
+    `sums` names the columns that are added to: `volume`, and others after it where there are any.
+    """
 
     __abstract__ = True
+
+    sums: ClassVar[tuple[str, ...]] = ("volume",)
 
     @declared_attr
     def volume(cls) -> Mapped[int]:  # noqa: N805
         return mapped_column(BigInt, nullable=False)
 
     @classmethod
-    def add(cls, session: Session, amounts: Mapping[Row, int]) -> None:
-        """Add each amount to its row, made where absent.
+    def add(cls, session: Session, amounts: Amounts) -> None:
+        """Add each amount to its row, made where absent; zeros make none.
 
         One call for all rows, in order of their keys (so that no two writers wait for each other
         in a ring), in the form that is fastest for the dialect.
         """
-        rows = sorted((row for row in amounts.items() if row[1]), key=lambda item: item[0])
+        rows = _additions(amounts, len(cls.sums) > 1)
         if not rows:
             return
         connection = session.connection()
@@ -52,29 +64,35 @@ class CountModel(BaseModel):
             _add_on_postgresql(cls, connection, rows)
         touched: set[Touched] | None = session.info.get(TOUCHED)
         if touched is not None:
-            some = (row for row, _ in rows[: MOST_TOUCHED + 1])
-            touched.update((row[0], tuple(zip(cls.by, row[1:], strict=True))) for row in some)
+            some = rows[: MOST_TOUCHED + 1]
+            # Behind the keys stand the amounts.
+            touched.update((row[0], tuple(zip(cls.by, row[1:], strict=False))) for row in some)
 
 
-def _add_on_sqlite(
-    model: type[CountModel], connection: Connection, rows: Sequence[tuple[Row, int]]
-) -> None:
-    values = [(float(row[0]), *row[1:], volume) for row, volume in rows]
-    connection.exec_driver_sql(_sqlite_statement(model), values, {NOTED: True})
+def _additions(amounts: Mapping[Row, Any], several: bool) -> list[Addition]:
+    """What there is to add, in order of the keys."""
+    rows = sorted((item for item in amounts.items() if item[1]), key=itemgetter(0))
+    if several:
+        return [(*row, *amount) for row, amount in rows if any(amount)]
+    return [(*row, volume) for row, volume in rows]
+
+
+def _add_on_sqlite(model: type[CountModel], connection: Connection, rows: list[Addition]) -> None:
+    connection.exec_driver_sql(_sqlite_statement(model), rows, {NOTED: True})
 
 
 def _add_on_postgresql(
-    model: type[CountModel], connection: Connection, rows: Sequence[tuple[Row, int]]
+    model: type[CountModel], connection: Connection, rows: list[Addition]
 ) -> None:
     for start in range(0, len(rows), ROWS_PER_STATEMENT):
-        part = [(*row, volume) for row, volume in rows[start : start + ROWS_PER_STATEMENT]]
+        part = rows[start : start + ROWS_PER_STATEMENT]
         arrays = [list(column) for column in zip(*part, strict=True)]
         connection.exec_driver_sql(_postgresql_statement(model), tuple(arrays), {NOTED: True})
 
 
 @cache
 def _sqlite_statement(model: type[CountModel]) -> str:
-    names = ("timestamp", *model.by, "volume")
+    names = ("timestamp", *model.by, *model.sums)
     table, columns = _table(model).name, ", ".join(f'"{name}"' for name in names)
     return (
         f"INSERT INTO {table} ({columns}) VALUES ({', '.join('?' for _ in names)}) "
@@ -85,9 +103,10 @@ def _sqlite_statement(model: type[CountModel]) -> str:
 @cache
 def _postgresql_statement(model: type[CountModel]) -> str:
     """One array a column: a short statement, whatever the number of rows."""
-    table, names = _table(model).name, ("timestamp", *model.by, "volume")
+    table, names = _table(model).name, ("timestamp", *model.by, *model.sums)
     columns = ", ".join(f'"{name}"' for name in names)
-    types = ", ".join(["%s::bigint[]", *("%s::text[]" for _ in model.by), "%s::bigint[]"])
+    arrays = ("bigint", *("text" for _ in model.by), *("bigint" for _ in model.sums))
+    types = ", ".join(f"%s::{one}[]" for one in arrays)
     values = columns.replace('"timestamp"', """to_timestamp("timestamp") AT TIME ZONE 'UTC'""")
     return (
         f"INSERT INTO {table} ({columns}) "
@@ -98,7 +117,8 @@ def _postgresql_statement(model: type[CountModel]) -> str:
 def _on_conflict(model: type[CountModel]) -> str:
     keys = ", ".join(f'"{name}"' for name in ("timestamp", *model.by))
     table = _table(model).name
-    return f"ON CONFLICT ({keys}) DO UPDATE SET volume = {table}.volume + excluded.volume"
+    sums = ", ".join(f'"{name}" = {table}."{name}" + excluded."{name}"' for name in model.sums)
+    return f"ON CONFLICT ({keys}) DO UPDATE SET {sums}"
 
 
 def _table(model: type[CountModel]) -> sa.Table:
@@ -116,10 +136,14 @@ def table_name(ident: str) -> str:
 
 
 @cache
-def count_model(ident: str, by: tuple[str, ...]) -> type[CountModel]:
-    """The model of the statistic `ident` with the key columns `by`, made once."""
+def count_model(ident: str, by: tuple[str, ...], also: tuple[str, ...] = ()) -> type[CountModel]:
+    """The model of the statistic `ident` with the key columns `by`, made once.
+
+    `also` names whole numbers that are added to as `volume` is.
+    """
     name = table_name(ident)
     columns: dict[str, Any] = {column: mapped_column(Key, nullable=False) for column in by}
+    columns |= {column: mapped_column(BigInt, nullable=False) for column in also}
     indexes: list[sa.schema.SchemaItem] = [
         sa.UniqueConstraint("timestamp", *by, name=f"{name}_key")
     ]
@@ -133,6 +157,7 @@ def count_model(ident: str, by: tuple[str, ...]) -> type[CountModel]:
             "__table_args__": tuple(indexes),
             "__module__": __name__,
             "by": by,
+            "sums": ("volume", *also),
             # The unique constraint begins with the timestamp and serves as its index.
             "timestamp": mapped_column(Time, nullable=False),
             **columns,

@@ -10,6 +10,7 @@ from ..models import (
     CategorizedModel,
     ConstrainedCategorizedLogModel,
     ScalarModel,
+    count_model,
 )
 from ..schedule import Schedule, Window
 from .api import BasePlugin
@@ -26,6 +27,7 @@ __all__ = [
     "ScalarModel",
     "Schedule",
     "Window",
+    "count_model",
     "packages",
     "topic_parts",
     "users",

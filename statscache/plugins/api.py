@@ -37,8 +37,8 @@ class BasePlugin:
         layout: what a dashboard should know, served at `/api/IDENT/layout`; None is nothing.
         version: a new one means that the rows have to be made anew.
         reads_only: True promises that messages are never changed, and saves a copy of each.
-        envelope_only: True asks for nothing of a message but `topic`, `timestamp` and `msg_id`,
-            and saves decoding it.
+        envelope_only: True asks for nothing of a message but `topic`, `timestamp`, `msg_id` (as
+            the journal knows it) and `arrived` (epoch seconds), and saves decoding it.
     """
 
     name: Any = None

@@ -24,6 +24,9 @@ from .database import Store
 
 VERSION_TABLE = "statscache_version"
 
+STATISTICS = (f"{TABLE_PREFIX}volume", f"{TABLE_PREFIX}audit_1m")
+"""The tables of the built-in statistics begin like this."""
+
 _PACKAGE = Path(__file__).parent.parent
 _INSTALLED = _PACKAGE / "migrations"
 _CHECKOUT = _PACKAGE.parent / "alembic"
@@ -102,14 +105,14 @@ def metadata() -> sa.MetaData:
     for table in tables.metadata.tables.values():
         table.to_metadata(ours)
     for name, table in BaseModel.metadata.tables.items():
-        if name.startswith(f"{TABLE_PREFIX}volume"):
+        if name.startswith(STATISTICS):
             table.to_metadata(ours)
     return ours
 
 
 def is_ours(_item: Any, name: str | None, kind: str, _reflected: bool, _other: Any) -> bool:
     """Whether our migrations look after the table `name`."""
-    return kind != "table" or str(name).startswith((f"{TABLE_PREFIX}volume", "statscache_"))
+    return kind != "table" or str(name).startswith((*STATISTICS, "statscache_"))
 
 
 def _alembic(connection: Connection | None = None) -> AlembicConfig:

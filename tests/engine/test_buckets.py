@@ -166,7 +166,12 @@ def test_messages_are_shared_by_those_who_only_read(journal: Journal) -> None:
 def test_an_envelope_is_what_is_asked_for(journal: Journal) -> None:
     journal.append([entry()])
     (found,) = bucket(statistic(bad(envelope_only=True)), at(0), read(journal), journal).messages
-    assert found == {"topic": message()["topic"], "timestamp": NOW - 60, "msg_id": name(0)}
+    assert found == {
+        "topic": message()["topic"],
+        "timestamp": NOW - 60,
+        "msg_id": name(0),
+        "arrived": NOW,
+    }
 
 
 @pytest.mark.parametrize("first", [EVERYBODY, "a"])

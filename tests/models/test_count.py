@@ -153,6 +153,20 @@ def test_key_columns_may_be_named_like_words_of_sql(store):
     assert read(store, odd) == {row: 2 * amount for row, amount in amounts.items()}
 
 
+def test_a_model_may_have_several_sums(store):
+    several = count_model(f"laws {next(numbers)}", ("name",), ("late", "order"))
+    with store.writing() as connection:
+        several.__table__.create(connection)
+    add(store, several, {(AT, "b"): (1, 0, 2**62), (AT, "a"): (0, 0, -7), (AT, "c"): (0, 0, 0)})
+    add(store, several, {(AT, "a"): (0, 3, 9), (AT, "b"): (4, 5, 2**62 - 1)})
+    table = several.__table__
+    with store.reading() as connection:
+        found = connection.execute(sa.select(table.c["name", "volume", "late", "order"]))
+        assert sorted(map(tuple, found)) == [("a", 0, 3, 2), ("b", 5, 5, 2**63 - 1)]
+    assert several.sums == ("volume", "late", "order")
+    assert several.columns() == ["timestamp", "late", "name", "order", "volume"]
+
+
 def test_what_was_added_is_touched(store, model):
     with store.writing() as connection, Session(connection) as session:
         session.info[TOUCHED] = set()
