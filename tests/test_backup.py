@@ -101,7 +101,7 @@ def test_a_backup_is_private_whole_and_tells_of_itself(
         "statscache": "1.0.0.dev0",
         "journal": {"uuid": engine.journal.uuid, "begin": 0, "end": 7},
         "positions": {"ids-1s": 5},
-        "revision": "0001",
+        "revision": schema.head(),
         "uri": str(engine.store),
     }
 

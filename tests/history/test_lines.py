@@ -20,7 +20,7 @@ from samples import message
 
 from statscache.errors import ReplayError
 from statscache.history import files
-from statscache.history.files import read
+from statscache.history.lines import read
 from statscache.history.streams import BLOCK, size
 
 LIMIT = files.LONGEST
@@ -166,7 +166,7 @@ def test_the_position_grows_up_to_the_size_on_disk(file, packing):
 
 SCRIPT = """
 import sys
-from statscache.history.files import read
+from statscache.history.lines import read
 from statscache.history.streams import size
 print(size("-"), flush=True)
 for line in read("-", lambda error: print(error)):
@@ -345,7 +345,7 @@ def test_without_the_package_zstd_is_named_with_the_cure(file):
 
 BOUNDED = """
 import resource, sys
-from statscache.history.files import read
+from statscache.history.lines import read
 def most(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 complaints = []
 before = most()
