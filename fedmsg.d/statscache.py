@@ -50,6 +50,12 @@ config = {
     # "statscache.datagrepper.connections": 4,
     # Seconds that one of its answers may take.
     # "statscache.datagrepper.timeout": 90,
+    # Seconds that are read before and after what is missing: messages come late.
+    # "statscache.datagrepper.overlap": 600,
+    # Seconds of the latest history that are read again every hour; 0 is never.
+    # "statscache.datagrepper.again": 10800,
+    # Seconds of history for a new statistic, where neither it nor the epoch says how much.
+    # "statscache.datagrepper.backlog": 2592000,
     #
     # Rows of a page of the REST interface.
     # "statscache.app.default_rows_per_page": 100,

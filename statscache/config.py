@@ -267,6 +267,26 @@ SETTINGS = {
             "seconds that an answer of datagrepper may take",
         ),
         Setting(
+            "statscache.datagrepper.overlap",
+            600,
+            _number(0, DAY),
+            "seconds that are read before and after what is missing: messages come late",
+        ),
+        Setting(
+            "statscache.datagrepper.again",
+            3 * 3600,
+            _number(0, 30 * DAY),
+            "seconds of the latest history that are read again every hour, for what came late or "
+            "what the bus has dropped; 0 is never",
+        ),
+        Setting(
+            "statscache.datagrepper.backlog",
+            30 * DAY,
+            _number(0, CENTURY * DAY),
+            "seconds of history that a new statistic gets where neither it nor "
+            "statscache.consumer.epoch says how much",
+        ),
+        Setting(
             "statscache.app.default_rows_per_page",
             100,
             _whole_number(1, 100_000),

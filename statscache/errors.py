@@ -37,7 +37,7 @@ class JournalDamagedError(JournalError):
 
 
 class JournalInUseError(JournalError):
-    """Another daemon holds the journal; the message names it."""
+    """Another process holds the journal; the message names it."""
 
 
 class JournalWriteError(JournalError):
@@ -62,6 +62,14 @@ class MovedError(StoreError):
 
 class BackupError(StatscacheError):
     """A backup could not be taken; nothing that looks like one was left behind."""
+
+
+class AddresseeError(StatscacheError):
+    """A statistic cannot be brought anything; the message names it, and the cure."""
+
+
+class StalledError(StatscacheError):
+    """The statistics do not get on; the message names the one that is farthest behind."""
 
 
 class PluginError(StatscacheError):

@@ -10,11 +10,15 @@ from . import config as settings
 from . import meta, registry
 from .config import Config
 from .engine import Engine
+from .history import Datagrepper
 from .journal import Journal
 from .plugins import subjects
 from .registry import Registry
 from .store import Store
 from .text import one_line
+
+PATIENCE = 120
+"""Seconds that one window of history is tried for; then other things have their turn."""
 
 log = logging.getLogger(__name__)
 
@@ -47,4 +51,17 @@ def build(config: Config) -> Engine:
     connections = len(installed.enabled) + config["statscache.engine.workers"]
     store = Store(config["statscache.sqlalchemy.uri"], connections)
     journal = Journal(config["statscache.journal.path"], config["statscache.journal.wait"])
-    return Engine(config, installed, store, journal)
+    return Engine(config, installed, store, journal, history(config))
+
+
+def history(config: Config) -> Datagrepper | None:
+    """The archive of the bus, if the settings name one."""
+    endpoint = config["statscache.datagrepper.endpoint"]
+    if endpoint is None:
+        return None
+    return Datagrepper(
+        endpoint,
+        connections=config["statscache.datagrepper.connections"],
+        timeout=config["statscache.datagrepper.timeout"],
+        patience=PATIENCE,
+    )

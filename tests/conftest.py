@@ -14,6 +14,7 @@ from samples import NOW
 from statscache import registry
 from statscache.config import Config
 from statscache.engine import Engine
+from statscache.history import Datagrepper
 from statscache.journal import Journal
 from statscache.store import Store, schema
 
@@ -76,7 +77,9 @@ def make_engine(uri: str, tmp_path: Path) -> Iterator[MakeEngine]:
     """
     opened: list[Engine] = []
 
-    def make(*plugins: Any, now: float = NOW, **settings: Any) -> Engine:
+    def make(
+        *plugins: Any, now: float = NOW, history: Datagrepper | None = None, **settings: Any
+    ) -> Engine:
         names = {f"statscache.{key.replace('__', '.')}": value for key, value in settings.items()}
         config = Config(
             {
@@ -89,7 +92,8 @@ def make_engine(uri: str, tmp_path: Path) -> Iterator[MakeEngine]:
         assert not plugins or not installed.skipped
         store = Store(uri, 12)
         schema.upgrade(store)
-        engine = Engine(config, installed, store, Journal(config["statscache.journal.path"]))
+        journal = Journal(config["statscache.journal.path"])
+        engine = Engine(config, installed, store, journal, history)
         opened.append(engine)
         engine.start(now)
         return engine

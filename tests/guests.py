@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 from statscache import registry
 from statscache.config import Config
 from statscache.engine import Engine
+from statscache.history import Datagrepper
 from statscache.journal import Journal
 from statscache.models import count_model
 from statscache.plugins import BaseModel, BasePlugin, Count, Schedule
@@ -137,13 +138,15 @@ class Point:
         return self._target
 
 
-def build(uri: str, journal: Path, *plugins: Any, **settings: Any) -> Engine:
+def build(
+    uri: str, journal: Path, *plugins: Any, history: Datagrepper | None = None, **settings: Any
+) -> Engine:
     """An engine that is not started; settings as `make_engine` takes them."""
     names = {f"statscache.{key.replace('__', '.')}": value for key, value in settings.items()}
     config = Config(names | {"statscache.sqlalchemy.uri": uri, "statscache.journal.path": journal})
     installed = registry.load(config, [Point(plugins)] if plugins else None)
     opened = Journal(journal, config["statscache.journal.wait"])
-    return Engine(config, installed, Store(uri, 12), opened)
+    return Engine(config, installed, Store(uri, 12), opened, history)
 
 
 def emptied(uri: str) -> None:

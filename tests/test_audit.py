@@ -16,9 +16,9 @@ from samples import NOW
 from sqlalchemy.orm import Session
 
 from statscache.builtin.audit import LATE, Audit
-from statscache.models.columns import epoch
 from statscache.plugins import Schedule
 from statscache.registry import ARGUMENTS
+from statscache.times import epoch
 
 OPERATOR = ROOT / "docs" / "operator.rst"
 MINUTE = 60

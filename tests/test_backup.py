@@ -52,7 +52,7 @@ from statscache.journal import Journal
 from statscache.message import EVERYBODY
 from statscache.store import Store, ownership, schema
 from statscache.store.tables import JOURNAL_LOST, NOT_LISTENING, TRIMMED
-from statscache.web import progress
+from statscache.store import progress
 
 PG_DUMP = str(PROGRAMS / "pg_dump")
 DAY = 86_400
@@ -414,7 +414,7 @@ def test_yesterdays_journal_is_adopted_by_todays_database(
     # It has listened until it was stopped, whatever the older copy knew of that.
     gaps = [(EVERYBODY, TODAY + 30, TODAY + 50), (EVERYBODY, TODAY + 50, TODAY + 100)]
     assert owed(place.store, NOT_LISTENING) == gaps
-    assert place.engine.journal.position_of(name(25), EVERYBODY) == 23
+    assert place.engine.journal.seen(name(25), EVERYBODY).position == 23
     assert len(counted(place.store, "bad-1s")) == (20 if lagging else 27)
 
 

@@ -67,7 +67,7 @@ BREAKAGES = {
         "store/test_checkpoints.py::test_only_the_owner_moves_bookmarks",
     ),
     "no dedupe": Breakage(
-        "journal/journal.py",
+        "journal/writer.py",
         {
             "            fresh.setdefault((entry.id, entry.addressee), entry)": (
                 "            pass\n        fresh[entry.id, str(len(fresh))] = entry"

@@ -71,6 +71,9 @@ GOOD = {
     ],
     "statscache.datagrepper.connections": [1, 16],
     "statscache.datagrepper.timeout": [1, 2.5, 3600],
+    "statscache.datagrepper.overlap": [0, 0.5, 86_400],
+    "statscache.datagrepper.again": [0, 0.5, 30 * 86_400],
+    "statscache.datagrepper.backlog": [0, 36_525 * 86_400],
     "statscache.app.default_rows_per_page": [1, 100_000],
     "statscache.app.maximum_rows_per_page": [1, 100_000],
 }
@@ -111,6 +114,9 @@ BAD = {
     "statscache.datagrepper.endpoint": [5, "", "apps.example.org", "ftp://x", b"http://x", True],
     "statscache.datagrepper.connections": [*NO_WHOLE_NUMBERS, 0, 17],
     "statscache.datagrepper.timeout": [*NO_NUMBERS, 0.5, 3601],
+    "statscache.datagrepper.overlap": [*NO_NUMBERS, -1, 86_401],
+    "statscache.datagrepper.again": [*NO_NUMBERS, -1, 30 * 86_400 + 1],
+    "statscache.datagrepper.backlog": [*NO_NUMBERS, -1, 36_525 * 86_400 + 1],
     "statscache.app.default_rows_per_page": [*NO_WHOLE_NUMBERS, 0, 100_001],
     "statscache.app.maximum_rows_per_page": [*NO_WHOLE_NUMBERS, 0, 100_001],
 }

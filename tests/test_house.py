@@ -17,7 +17,7 @@ ROOT = Path(statscache.__file__).parent
 LONGEST_FUNCTION = 60
 
 FLOORS = {
-    "ground": {"errors", "config", "files", "message", "schedule", "text"},
+    "ground": {"errors", "config", "files", "message", "schedule", "text", "times"},
     "furniture": {"formats", "journal", "models"},
     "rooms": {"history", "plugins", "store"},
     "staff": {"backup", "engine", "registry", "timed"},

@@ -25,10 +25,10 @@ from samples import NOW, message
 from statscache.builtin import volume
 from statscache.engine import Engine
 from statscache.engine.engine import PERIODS
-from statscache.models.columns import epoch
 from statscache.plugins import Count
 from statscache.store import Store
 from statscache.text import key
+from statscache.times import epoch
 
 HOUR, DAY = 3_600, 86_400
 

@@ -14,11 +14,11 @@ from sqlalchemy.orm import Session
 
 from statscache import plugins
 from statscache.errors import PluginError
-from statscache.models.columns import epoch
 from statscache.plugins import BasePlugin, Count, ScalarModel, Schedule
 from statscache.store import Store
 from statscache.store.tables import dead_letter
 from statscache.text import key
+from statscache.times import epoch
 
 SECOND, MINUTE, HOUR, DAY = (timedelta(seconds=n) for n in (1, 60, 3600, 86_400))
 AT = 1_767_225_600

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from statscache import registry
 from statscache.builtin import volume
 from statscache.config import Config
-from statscache.models.columns import epoch
 from statscache.text import key
+from statscache.times import epoch
 
 NOW = 1_767_225_600
 LENGTHS = {"1s": 1, "5s": 5, "1m": 60, "1h": 3600, "1d": 86_400}

@@ -42,6 +42,7 @@ class Audit(BasePlugin):
     interval = timedelta(minutes=1)
     unit = "messages"
     envelope_only = True
+    by_arrival = ("late",)
     model: Any = count_model("audit-1m", (), also=("late", "fingerprint_1", "fingerprint_2"))
 
     def handle(self, session: Any, messages: Sequence[Message]) -> None:

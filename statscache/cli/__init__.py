@@ -10,12 +10,14 @@ from sqlalchemy.exc import DBAPIError
 from ..errors import StatscacheError
 from ..store.faults import is_outage
 from ..text import one_line, printable
+from .backlog import backlog
 from .backup import backup
 from .db import db
 from .dead_letters import dead_letters
 from .demo import demo
 from .journal import journal
 from .plugins import plugins
+from .replay import replay
 from .serve import serve
 
 LONGEST = 1_000
@@ -47,5 +49,5 @@ def main() -> None:
     """
 
 
-for command in (backup, db, dead_letters, demo, journal, plugins, serve):
+for command in (backlog, backup, db, dead_letters, demo, journal, plugins, replay, serve):
     main.add_command(command)

@@ -40,6 +40,9 @@ def show() -> None:
             f"{opened.entries():,} entries wait to be counted or trimmed; "
             f"{opened.ids():,} ids are known"
         )
+        since = opened.known_since()
+        arrived = f"arrived since {utc(since)}" if since else "ever arrived"
+        click.echo(f"ids are known of all that {arrived}")
         for span in opened.spans()[-5:]:
             click.echo(f"listened from {utc(span.start)} to {utc(span.stop)}")
         for refusals in opened.refused():

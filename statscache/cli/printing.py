@@ -11,10 +11,13 @@ WIDE = 10_000
 """Columns."""
 
 
-def console() -> Console:
-    """What tables are printed to: standard output, where brackets and colons mean nothing."""
-    width = None if sys.stdout.isatty() else WIDE
-    return Console(width=width, markup=False, emoji=False, highlight=False)
+def console(stderr: bool = False) -> Console:
+    """What tables are printed to: standard output, where brackets and colons mean nothing.
+
+    Or standard error.
+    """
+    width = None if (sys.stderr if stderr else sys.stdout).isatty() else WIDE
+    return Console(stderr=stderr, width=width, markup=False, emoji=False, highlight=False)
 
 
 def utc(seconds: float) -> str:

@@ -14,6 +14,7 @@ from ..journal import Journal, Kept
 from ..message import EVERYBODY, Entry, Message, decode
 from ..registry import Statistic
 from ..store.checkpoints import Checkpoint
+from ..store.owed import Missed
 
 KEPT_SLICES = 2
 HOUR = 3_600
@@ -70,6 +71,28 @@ class Bucket(NamedTuple):
         )
 
 
+class Handed(NamedTuple):
+    """Tells what the plugin `ident` was handed already, under the other address.
+
+    It began behind the position `origin`, and has `missed` some since.
+    """
+
+    ident: str
+    origin: int
+    missed: Sequence[Missed]
+    journal: Journal
+
+    def has(self, one: Kept) -> bool:
+        """Whether the id of that entry came in before, and the plugin was handed it then."""
+        name, addressee = one.entry.id, one.entry.addressee
+        other = self.journal.seen(name, EVERYBODY if addressee == self.ident else self.ident)
+        if other is None or other.position >= one.position:
+            return False
+        if any(each.holds(other.position, other.arrived) for each in self.missed):
+            return False
+        return other.position > self.origin or other.position == 0
+
+
 class Slices:
     """Reads slices of the journal once for all plugins that stand at the same place."""
 
@@ -100,12 +123,22 @@ class Slices:
         return Slice(kept, kept[-1].position if kept else until, addressed)
 
 
-def bucket(statistic: Statistic, checkpoint: Checkpoint, part: Slice, journal: Journal) -> Bucket:
-    """What of the slice `part` is for `statistic`, which has counted up to `checkpoint`."""
+def bucket(
+    statistic: Statistic,
+    checkpoint: Checkpoint,
+    part: Slice,
+    journal: Journal,
+    missed: Sequence[Missed] = (),
+) -> Bucket:
+    """What of the slice `part` is for `statistic`, which has counted up to `checkpoint`.
+
+    It was not handed what it has `missed`, though that stands before its bookmark.
+    """
     start = window_start(statistic)
+    handed = Handed(statistic.ident, checkpoint.origin, missed, journal)
     chosen: Sequence[int] = range(len(part.kept))
     if part.addressed or statistic.plugin.topics is not None:
-        chosen = [i for i in chosen if _is_for(statistic, checkpoint, part, part.kept[i], journal)]
+        chosen = [i for i in chosen if _is_for(statistic, part, part.kept[i], handed)]
     due = chosen
     if part.kept and start(part.earliest) < checkpoint.horizon:
         due = [i for i in chosen if start(part.kept[i].entry.time) >= checkpoint.horizon]
@@ -147,25 +180,14 @@ def _handed_over(
     return copies(statistic, (entry for _, entry in kept))
 
 
-def _is_for(
-    statistic: Statistic, checkpoint: Checkpoint, part: Slice, one: Kept, journal: Journal
-) -> bool:
+def _is_for(statistic: Statistic, part: Slice, one: Kept, handed: Handed) -> bool:
     """Whether the entry is addressed to the plugin, wanted by it, and new to it."""
     if one.entry.addressee not in (EVERYBODY, statistic.ident):
         return False
     topics = statistic.plugin.topics
-    if topics is not None and not _wants(tuple(topics), one.entry.topic):
+    if topics is not None and not wants(tuple(topics), one.entry.topic):
         return False
-    return not (part.addressed and _had(one, statistic.ident, checkpoint, journal))
-
-
-def _had(one: Kept, ident: str, checkpoint: Checkpoint, journal: Journal) -> bool:
-    """Whether the plugin was handed the same id already, under the other address."""
-    if one.entry.addressee == EVERYBODY:
-        other = journal.position_of(one.entry.id, ident)
-        return other is not None and other < one.position
-    other = journal.position_of(one.entry.id, EVERYBODY)
-    return other is not None and checkpoint.origin < other < one.position
+    return not (part.addressed and handed.has(one))
 
 
 def _hour(time: float) -> int:
@@ -173,7 +195,8 @@ def _hour(time: float) -> int:
 
 
 @lru_cache(maxsize=65_536)
-def _wants(patterns: tuple[str, ...], topic: str) -> bool:
+def wants(patterns: tuple[str, ...], topic: str) -> bool:
+    """Whether one of the patterns matches the topic."""
     return _compiled(patterns).match(topic) is not None
 
 

@@ -11,9 +11,10 @@ from ..config import Config
 from ..errors import MovedError
 from ..journal import Journal
 from ..registry import Statistic
-from ..store import Store, checkpoints, deadletters
+from ..store import Store, checkpoints, deadletters, owed
 from ..store.checkpoints import Checkpoint, Step
 from ..store.faults import is_canceled, is_outage
+from ..store.owed import Missed
 from ..text import one_line, sentence
 from . import retention
 from .buckets import Bucket, Slices, bucket, copies
@@ -76,7 +77,8 @@ class PluginCounter:
         if checkpoint.suspended or checkpoint.position >= until:
             return False
         part = self._slices.read(checkpoint.position, until)
-        due = bucket(self.statistic, checkpoint, part, self._journal)
+        missed = self._missed() if part.addressed else ()
+        due = bucket(self.statistic, checkpoint, part, self._journal, missed)
         try:
             self._count(due._replace(arrived=now) if due.end == until else due, now)
         except MovedError:
@@ -170,6 +172,10 @@ class PluginCounter:
         self._canceled_in_a_row += 1
         others_commit = self._all_commits() > self._commits_then
         return self._canceled_in_a_row <= CANCELED_AT_MOST or not others_commit
+
+    def _missed(self) -> list[Missed]:
+        with self._store.reading() as connection:
+            return owed.missed(connection, self.ident)
 
     def _checkpoint(self) -> Checkpoint:
         with self._store.reading() as connection:

@@ -13,15 +13,16 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ..config import Config
 from ..errors import JournalDamagedError, OwnerError, RefusedError, StatscacheError, StoreError
+from ..history import Datagrepper
 from ..journal import Journal
-from ..message import EARLIEST
 from ..registry import Registry, Statistic
-from ..store import Store, checkpoints, deadletters, ownership, schema, spans
+from ..store import Store, checkpoints, deadletters, owed, ownership, schema
 from ..store.checkpoints import Checkpoint
 from ..store.faults import is_outage
 from ..store.tables import BEFORE_THE_PLUGIN
 from ..text import sentence, trace
-from . import retention, upkeep
+from . import joining, retention, upkeep
+from .backlog import Backlog
 from .buckets import Slices
 from .counting import PluginCounter
 from .intake import Intake
@@ -36,6 +37,7 @@ SLICE_BYTES = 16 << 20
 STOP_SECONDS = 5.0
 TURN = "the turn"
 UPKEEP = "upkeep of the journal and the store"
+HISTORY = "reading history"
 OUTAGE = "an outage"
 
 log = logging.getLogger(__package__)
@@ -53,9 +55,17 @@ class Engine:
 
     Args:
         journal: held by this engine alone.
+        history: what is owed is read from it, if there is one.
     """
 
-    def __init__(self, config: Config, registry: Registry, store: Store, journal: Journal) -> None:
+    def __init__(
+        self,
+        config: Config,
+        registry: Registry,
+        store: Store,
+        journal: Journal,
+        history: Datagrepper | None = None,
+    ) -> None:
         self.config = config
         self.registry = registry
         self.store = store
@@ -63,7 +73,11 @@ class Engine:
         self.intake = Intake(journal, config)
         self._joined = journal.end()
         self._pool = Pool(config["statscache.engine.workers"])
-        self._slices = Slices(journal, config["statscache.engine.batch"], SLICE_BYTES)
+        self._history = history
+        self._backlog: Backlog | None = None
+        self._reading = Pool(1)
+        self._batch = config["statscache.engine.batch"]
+        self._slices = Slices(journal, self._batch, SLICE_BYTES)
         self._counters: dict[str, PluginCounter] = {}
         self._token = ""
         self._outage = Outage(str(store))
@@ -73,8 +87,8 @@ class Engine:
         self._complaints: dict[str, str] = {}
         self._waiting: set[str] = set()
 
-    def start(self, now: float) -> None:
-        """Take the database over and begin to listen.
+    def start(self, now: float, listens: bool = True) -> None:
+        """Take the database over and begin to listen, unless nothing comes from the bus here.
 
         A database that cannot be reached is waited for; meanwhile the journal takes everything.
 
@@ -90,7 +104,8 @@ class Engine:
                     "read, write and create tables in it"
                 ) from error
             self._outage.begin(error, now)
-        self.intake.listen(now)
+        if listens:
+            self.intake.listen(now)
 
     def accept(self, message: Mapping[str, Any], now: float, more: bool = False) -> bool:
         """Take in one message that arrived at `now`; see `Intake.accept`."""
@@ -118,6 +133,10 @@ class Engine:
         except BaseException as error:
             self._note(error, TURN, now)
 
+    def owes(self, now: float) -> bool:
+        """Whether history can be read that is owed, or has been read and is not counted."""
+        return self._backlog is not None and self._backlog.is_left(now)
+
     def drain(self, now: float, timeout: float = 60) -> bool:
         """Let every plugin count everything now; whether that was done within `timeout` seconds."""
         until = clock.monotonic() + timeout
@@ -134,6 +153,7 @@ class Engine:
         self._stopping.set()
         try:
             self.intake.end(now)
+            self._reading.stop(STOP_SECONDS)
             if self._pool.stop(STOP_SECONDS):
                 for counter in self._counters.values():
                     counter.stop()
@@ -167,6 +187,7 @@ class Engine:
             )
             for statistic in statistics
         }
+        self._backlog = self._new_backlog(now)
         self._token = token
         log.info("%d statistics are kept in %s", len(self._counters), self.store)
         self._tell_of_dead_letters()
@@ -193,39 +214,25 @@ class Engine:
             return False
         return True
 
+    def _new_backlog(self, now: float) -> Backlog | None:
+        if self._history is None:
+            return None
+        statistics = {ident: counter.statistic for ident, counter in self._counters.items()}
+        journal, store, config = self.journal, self.store, self.config
+        stopping = self._stopping
+        return Backlog(self._history, journal, store, config, statistics, stopping, now)
+
     def _open_checkpoints(self, statistics: list[Statistic], now: float) -> None:
         """A new plugin joins where the journal ended when the daemon started."""
         with self.store.writing() as connection:
             known = checkpoints.read(connection)
             position = self._joined if known else self.journal.begin()
-            for statistic in statistics:
-                if statistic.ident not in known:
-                    checkpoint = self._first_checkpoint(statistic, position, now)
-                    checkpoints.create(connection, checkpoint)
-                    since = max(self._history_begins(statistic, now), checkpoint.horizon)
-                    reason = BEFORE_THE_PLUGIN
-                    spans.owe(connection, statistic.ident, since, now, reason, now)
-
-    def _first_checkpoint(self, statistic: Statistic, position: int, now: float) -> Checkpoint:
-        return Checkpoint(
-            ident=statistic.ident,
-            journal=self.journal.uuid,
-            position=position,
-            origin=position,
-            revision=0,
-            version=str(statistic.plugin.version),
-            complete_until=now,
-            horizon=retention.horizon(statistic, self.config, now),
-            counted=0,
-            expired=0,
-            suspended=None,
-            created=now,
-        )
-
-    def _history_begins(self, statistic: Statistic, now: float) -> float:
-        since = float(self.config["statscache.consumer.epoch"] or EARLIEST)
-        delta = statistic.plugin.backlog_delta
-        return since if delta is None else max(since, now - delta.total_seconds())
+            new = [one for one in statistics if one.ident not in known]
+            for one in new:
+                checkpoint = joining.first_checkpoint(one, self.config, self.journal, position, now)
+                checkpoints.create(connection, checkpoint)
+            for addressee, span in joining.owed_to(new, self.config, not known, now).items():
+                owed.owe(connection, addressee, *span, BEFORE_THE_PLUGIN, now)
 
     def _release(self) -> None:
         try:
@@ -245,14 +252,17 @@ class Engine:
         resting = []
         for ident, counter in self._counters.items():
             checkpoint = known[ident]
-            rides = period(counter.statistic) == seconds or ident in self._waiting
+            behind = until - checkpoint.position > self._batch
+            rides = period(counter.statistic) == seconds or ident in self._waiting or behind
             if self._is_due(counter, checkpoint, until, rides, now):
-                self._submit(ident, partial(counter.run, until, now), now)
+                self._submit(self._pool, ident, partial(counter.run, until, now), now)
             elif rides and ident not in busy and not checkpoint.suspended:
                 resting.append(ident)
         self._rest(resting, until, now)
         if seconds == PERIODS[0] or UPKEEP in self._waiting:
-            self._submit(UPKEEP, partial(self._keep_up, now), now)
+            self._submit(self._pool, UPKEEP, partial(self._keep_up, now), now)
+        if self._backlog and self._backlog.is_due(now):
+            self._submit(self._reading, HISTORY, partial(self._backlog.work, now), now)
 
     def _is_due(
         self, counter: PluginCounter, checkpoint: Checkpoint, until: int, rides: bool, now: float
@@ -269,7 +279,7 @@ class Engine:
             if idents:
                 checkpoints.rest(connection, idents, until, now)
 
-    def _submit(self, what: str, work: Callable[[], bool], now: float) -> None:
+    def _submit(self, pool: Pool, what: str, work: Callable[[], bool], now: float) -> None:
         def job() -> bool:
             try:
                 more = work()
@@ -280,7 +290,7 @@ class Engine:
             self._waiting.discard(what)
             return more
 
-        self._pool.submit(what, job)
+        pool.submit(what, job)
 
     def _keep_up(self, now: float) -> bool:
         upkeep.tell(self.store, self.journal, now)

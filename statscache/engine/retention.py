@@ -9,9 +9,9 @@ from sqlalchemy.engine import Connection
 
 from ..config import Config
 from ..models import BaseModel
-from ..models.columns import epoch, moment
 from ..registry import Statistic
 from ..store import Store, changes, checkpoints
+from ..times import epoch, moment
 
 STEP = 5_000
 """Rows that go in one transaction, about."""

@@ -10,8 +10,9 @@ from sqlalchemy.engine import Connection
 
 from ..config import DAY, Config
 from ..journal import Journal
-from ..store import Store, changes, checkpoints, spans
+from ..store import Store, changes, checkpoints, owed, spans
 from ..store.checkpoints import Step
+from ..store.owed import Missed
 from ..store.tables import TRIMMED
 
 HOLD_IDS = 30 * DAY
@@ -86,7 +87,8 @@ def _move_up(
     checkpoints.advance(connection, found, Step(position, until), token)
     # What arrived in the same instant is in the span, too.
     stop = max(until, found.complete_until + 1)
-    spans.owe(connection, ident, found.complete_until, stop, TRIMMED, now)
+    missed = Missed(found.position, position)
+    owed.owe(connection, ident, found.complete_until, stop, TRIMMED, now, missed)
     log.error(
         "%d entries of the journal were trimmed before %s had counted them (for want of room, or "
         "while it was off); what came since %s is owed to it",
@@ -107,6 +109,9 @@ def _forget_before(connection: Connection, journal: Journal, config: Config, cou
     before: float = newest - config["statscache.journal.dedupe_horizon"]
     if config["statscache.datagrepper.endpoint"] is None:
         return before
-    # History may bring again what stands in a gap that is still open.
-    owed = spans.earliest_owed(connection)
-    return before if owed is None else min(before, max(owed, newest - HOLD_IDS))
+    # History may bring again what is around a gap that is still open.
+    needed = owed.ids_needed_since(connection)
+    if needed is None:
+        return before
+    overlap: float = config["statscache.datagrepper.overlap"]
+    return min(before, max(needed - overlap, newest - HOLD_IDS))

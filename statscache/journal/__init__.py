@@ -8,5 +8,6 @@ counted and trimmed. SQLite has no checksums: each entry and each id brings its 
 from .journal import Journal
 from .reader import Reader
 from .rows import Kept, Refusals, Span
+from .writer import Writer
 
-__all__ = ["Journal", "Kept", "Reader", "Refusals", "Span"]
+__all__ = ["Journal", "Kept", "Reader", "Refusals", "Span", "Writer"]

@@ -90,6 +90,8 @@ def _found(connection: sqlite3.Connection) -> Iterator[str]:
         (used,) = connection.execute(USED).fetchone()
         if used > tables.end(connection):
             yield f"it ends at {tables.end(connection)}, but position {used} was used"
+        if not connection.execute("SELECT 1 FROM forgotten").fetchone():
+            yield "it does not say which ids it has forgotten"
         for row in connection.execute(f"SELECT {SEEN} FROM seen"):
             if not is_seen(row):
                 yield f"the id {row[0]!r} is not what was written"

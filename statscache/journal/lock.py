@@ -1,4 +1,4 @@
-"""The lock that makes a journal one daemon's."""
+"""The locks: one that makes a journal one daemon's, and one for guests, who write beside it."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ from typing import IO
 from ..errors import JournalError, JournalInUseError
 from ..files import make_private
 from ..text import one_line
+from .reader import require
 
 LOCK_POLL = 0.2
+GUESTS = ".guests"
 
 log = logging.getLogger(__name__)
 
@@ -30,18 +32,10 @@ def hold(path: Path, wait: float = 0, now: Callable[[], float] = clock.monotonic
         JournalInUseError: another daemon holds it.
         JournalError: the files cannot be written.
     """
-    try:
-        for name in (path, path.with_name(f"{path.name}.lock")):
-            make_private(name)
-        guard = open(f"{path}.lock", "r+")  # noqa: SIM115 - held as long as the journal is
-    except OSError as error:
-        raise JournalError(
-            f"the journal {path} cannot be written: {error.strerror}; "
-            "set statscache.journal.path to a file that this user may write"
-        ) from error
+    guard = _opened(path, ".lock")
     until = now() + wait
     owner = ""
-    while not _held(guard):
+    while not _held(guard, fcntl.LOCK_EX):
         if not owner:
             owner = one_line(guard.read().strip()) or "another process"
             if wait:
@@ -60,9 +54,56 @@ def hold(path: Path, wait: float = 0, now: Callable[[], float] = clock.monotonic
     return guard
 
 
-def _held(guard: IO[str]) -> bool:
+def enter(path: Path) -> IO[str]:
+    """Be a guest of the journal `path`, one of any number, until what is returned is closed.
+
+    Raises:
+        JournalInUseError: it is being repaired, or adopted.
+        JournalError: there is none, or its files cannot be written.
+    """
+    require(path)
+    guests = _opened(path, GUESTS)
+    if not _held(guests, fcntl.LOCK_SH):
+        guests.close()
+        raise JournalInUseError(
+            f"the journal {path} is being repaired or adopted: run this again when that is done"
+        )
+    return guests
+
+
+def keep_out(path: Path) -> IO[str]:
+    """Have no guests in the journal `path` until what is returned is closed.
+
+    Raises:
+        JournalInUseError: a guest is there.
+        JournalError: the files cannot be written.
+    """
+    guests = _opened(path, GUESTS)
+    if not _held(guests, fcntl.LOCK_EX):
+        guests.close()
+        raise JournalInUseError(
+            f"a command such as `statscache replay` writes into the journal {path}: end it first"
+        )
+    return guests
+
+
+def _opened(path: Path, suffix: str) -> IO[str]:
+    """The file that is locked, beside `path`; both are made where they are absent."""
+    lock = path.with_name(path.name + suffix)
     try:
-        fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        for name in (path, lock):
+            make_private(name)
+        return lock.open("r+")
+    except OSError as error:
+        raise JournalError(
+            f"the journal {path} cannot be written: {error.strerror}; "
+            "set statscache.journal.path to a file that this user may write"
+        ) from error
+
+
+def _held(lock: IO[str], kind: int) -> bool:
+    try:
+        fcntl.flock(lock, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

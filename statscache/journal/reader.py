@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ..errors import JournalDamagedError, JournalError
 from . import tables
-from .rows import ENTRY, Kept, Refusals, Span, whole_entry
+from .rows import ENTRY, SEEN, Kept, Refusals, Seen, Span, whole_entry
 from .tables import FAILURES
 
 BUSY_SECONDS = 10
@@ -94,11 +94,31 @@ class Reader:
             position = max(position, last)
         return position
 
-    def position_of(self, name: str, addressee: str) -> int | None:
-        """Where the id `name` came in for `addressee`; None if it is not, or no longer, known."""
-        query = "SELECT position FROM seen WHERE id = ? AND addressee = ?"
-        position: int | None = self._value(query, name, addressee)
-        return position
+    def seen(self, name: str, addressee: str) -> Seen | None:
+        """Where and when the id `name` came in for `addressee`; None if it is not known."""
+        query = f"SELECT {SEEN} FROM seen WHERE id = ? AND addressee = ?"
+        row = next(self._rows(query, name, addressee), None)
+        return Seen(*row[:-1]) if row else None
+
+    def all_seen(self, names: Sequence[str]) -> list[Seen]:
+        """Where and when each of some hundred ids came in, for whomever."""
+        marks = ", ".join("?" * len(names))
+        rows = self._rows(f"SELECT {SEEN} FROM seen WHERE id IN ({marks})", *names)
+        return [Seen(*row[:-1]) for row in rows]
+
+    def timeless(self) -> list[float]:
+        """When messages arrived that had neither an id nor a usable time, epoch seconds."""
+        query = "SELECT arrived FROM seen WHERE id BETWEEN 'arrival-' AND 'arrival-~'"
+        return [arrived for (arrived,) in self._rows(query)]
+
+    def knows(self, name: str) -> bool:
+        """Whether the id `name` is known, for whomever it came in."""
+        return bool(self._value("SELECT EXISTS (SELECT 1 FROM seen WHERE id = ?)", name))
+
+    def has_derived(self) -> bool:
+        """Whether any id is known that was derived, because its message came without one."""
+        query = "SELECT EXISTS (SELECT 1 FROM seen WHERE id BETWEEN 'derived-' AND 'derived-~')"
+        return bool(self._value(query))
 
     def addressed(self) -> bool:
         """Whether any id is known that was addressed to one plugin only."""
@@ -108,6 +128,10 @@ class Reader:
         """When the newest known id arrived (epoch seconds)."""
         newest: float | None = self._value("SELECT max(arrived) FROM seen")
         return newest
+
+    def known_since(self) -> float:
+        """The ids of all that arrived since then (epoch seconds) are known; 0: of all, ever."""
+        return float(self._value("SELECT before FROM forgotten"))
 
     def spans(self) -> list[Span]:
         """When the daemon has listened, oldest first."""

@@ -6,6 +6,8 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
+MENDED = ".mended"
+
 
 def replace(path: Path, new: Path, now: float) -> Path:
     """Put the closed journal `new` in the place of `path`, which moves aside; its new name.
@@ -20,7 +22,7 @@ def replace(path: Path, new: Path, now: float) -> Path:
         if beside(path, suffix).exists():
             os.link(beside(path, suffix), beside(aside, suffix))
     # From here on the new one counts: what is left to do is done by whoever comes next.
-    os.replace(new, beside(path, ".mended"))
+    os.replace(new, beside(path, MENDED))
     _sync(path.parent)
     finish(path)
     return aside
@@ -31,13 +33,17 @@ def finish(path: Path) -> None:
 
     The -wal goes first: SQLite would take it for one of the new file's.
     """
-    mended = beside(path, ".mended")
-    if mended.exists():
+    if is_cut_off(path):
         for suffix in ("-wal", "-shm"):
             beside(path, suffix).unlink(missing_ok=True)
         _sync(path.parent)
-        os.replace(mended, path)
+        os.replace(beside(path, MENDED), path)
         _sync(path.parent)
+
+
+def is_cut_off(path: Path) -> bool:
+    """Whether a replacement was, so that what stands in `path` counts no more."""
+    return beside(path, MENDED).exists()
 
 
 def beside(path: Path, suffix: str) -> Path:

@@ -12,6 +12,9 @@ from ..message import Entry
 ENTRY = "position, id, arrived, time, topic, body, addressee, checksum"
 SEEN = "id, addressee, position, arrived, checksum"
 
+NOBODY = " "
+"""The addressee of an entry that no plugin is to count any more; no plugin has such an ident."""
+
 _place = struct.Struct("<qd").pack
 _time = struct.Struct("<d?").pack
 

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from ..files import make_private
 from . import tables
-from .rows import Seen, Span, rows, seen_row
-from .tables import HEARD, REFUSED, Positions
+from .rows import NOBODY, Seen, Span, rows, seen_row
+from .tables import FORGOTTEN, HEARD, REFUSED, Positions
 from .wreck import Wreck
 
 NOWHERE = -1
@@ -76,6 +76,8 @@ def salvage(wreck: Wreck, new: Path, uuid: str, known: Known, now: float) -> Sal
         _save_notes(connection, wreck, known, now)
         lost = _save_positions(connection, wreck, known)
         doubtful = bool(wreck.unreadable & BOUNDS) or _lacks(wreck, known)
+        since = None if doubtful or "seen" in wreck.unreadable else wreck.known_since()
+        connection.execute(FORGOTTEN, (now if since is None else since,))
         found = _found(connection, lost, known.highest, doubtful, "seen" in wreck.unreadable)
         connection.execute("COMMIT")
     return found
@@ -84,7 +86,8 @@ def salvage(wreck: Wreck, new: Path, uuid: str, known: Known, now: float) -> Sal
 def _save_entries(new: sqlite3.Connection, wreck: Wreck) -> None:
     saved = (rows(*kept)[1] for kept in wreck.entries())
     new.executemany("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?)", saved)
-    named = new.execute("SELECT id, addressee, position, arrived FROM entry ORDER BY position")
+    query = "SELECT id, addressee, position, arrived FROM entry WHERE addressee != ?"
+    named = new.execute(f"{query} ORDER BY position", (NOBODY,))
     new.executemany(
         "INSERT OR REPLACE INTO seen VALUES (?, ?, ?, ?, ?)",
         (seen_row(Seen(*row)) for row in named),

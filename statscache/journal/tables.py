@@ -45,6 +45,8 @@ CREATE TABLE refused (
     last REAL NOT NULL,
     example TEXT NOT NULL
 );
+CREATE TABLE forgotten (before REAL NOT NULL);
+INSERT INTO forgotten VALUES (0);
 """
 
 
@@ -60,6 +62,8 @@ REFUSED = """
 INSERT INTO refused VALUES (?, ?, ?, ?) ON CONFLICT (reason) DO UPDATE
 SET number = number + excluded.number, last = excluded.last, example = excluded.example
 """
+
+FORGOTTEN = "UPDATE forgotten SET before = max(before, ?)"
 
 
 class Positions(NamedTuple):

@@ -134,6 +134,11 @@ class Wreck:
         query = "SELECT reason, number, last, example FROM refused"
         return [Refusals(*row) for row in self._rows("refused", query)]
 
+    def known_since(self) -> float | None:
+        """Since when ids are known (epoch seconds); None where that cannot be read."""
+        rows = self._rows("forgotten", "SELECT before FROM forgotten")
+        return next((row[0] for row in rows if isinstance(row[0], float)), None)
+
     # -- inside ----------------------------------------------------------------------------
 
     def _rows(self, table: str, query: str) -> Iterator[Any]:

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from ..text import KEY_LENGTH
+from ..times import epoch, moment
 
 BigInt = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 """64 bits; on SQLite the type that a growing primary key must have."""
@@ -42,13 +43,3 @@ class Time(TypeDecorator[datetime]):
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         return moment(value) if isinstance(value, int | float) else value
-
-
-def moment(seconds: float) -> datetime:
-    """Epoch seconds as a naive datetime in UTC."""
-    return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)
-
-
-def epoch(time: datetime) -> float:
-    """A datetime (naive is UTC) as epoch seconds."""
-    return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()

@@ -39,6 +39,8 @@ class BasePlugin:
         reads_only: True promises that messages are never changed, and saves a copy of each.
         envelope_only: True asks for nothing of a message but `topic`, `timestamp`, `msg_id` (as
             the journal knows it) and `arrived` (epoch seconds), and saves decoding it.
+        by_arrival: columns of the rows that depend on when messages arrived, which history does
+            not tell.
     """
 
     name: Any = None
@@ -54,6 +56,7 @@ class BasePlugin:
     version: ClassVar[str] = "1"
     reads_only: ClassVar[bool] = False
     envelope_only: ClassVar[bool] = False
+    by_arrival: ClassVar[Sequence[str]] = ()
 
     def __init__(
         self,

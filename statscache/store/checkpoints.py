@@ -53,6 +53,12 @@ def read_one(connection: Connection, ident: str) -> Checkpoint:
     return Checkpoint(*connection.execute(sa.select(*columns).where(table.c.ident == ident)).one())
 
 
+def joined(connection: Connection, ident: str) -> float:
+    """When the plugin began to count (epoch seconds); 0 if it never did."""
+    created = connection.execute(sa.select(table.c.created).where(table.c.ident == ident)).scalar()
+    return float(created or 0)
+
+
 def create(connection: Connection, checkpoint: Checkpoint) -> None:
     connection.execute(sa.insert(table).values(**checkpoint._asdict()))
 
@@ -128,6 +134,20 @@ def suspend(connection: Connection, ident: str, reason: str | None) -> None:
 def set_horizon(connection: Connection, ident: str, horizon: float) -> None:
     """From now on nothing before `horizon` (epoch seconds) is counted for `ident`."""
     connection.execute(sa.update(table).where(table.c.ident == ident).values(horizon=horizon))
+
+
+def recall(connection: Connection, ident: str) -> None:
+    """Let what came up to now be counted again when it is brought to the plugin alone."""
+    connection.execute(
+        sa.update(table).where(table.c.ident == ident).values(origin=table.c.position)
+    )
+
+
+def reset(connection: Connection, ident: str, version: str, horizon: float, now: float) -> None:
+    """Let the plugin begin anew, as one that joins `now` (epoch seconds), where it stands."""
+    values = {"version": version, "horizon": horizon, "created": now, "counted": 0, "expired": 0}
+    recall(connection, ident)
+    connection.execute(sa.update(table).where(table.c.ident == ident).values(values))
 
 
 def move_to(connection: Connection, journal: str, position: int) -> None:

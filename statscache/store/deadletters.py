@@ -81,6 +81,12 @@ def remove(connection: Connection, numbers: Collection[int]) -> int:
     return connection.execute(sa.delete(table).where(table.c.id.in_(numbers))).rowcount
 
 
+def remove_since(connection: Connection, ident: str, start: float) -> None:
+    """Take the letters of `ident` away whose messages were sent from `start` on (epoch seconds)."""
+    mine = (table.c.ident == ident, table.c.time >= start)
+    connection.execute(sa.delete(table).where(*mine))
+
+
 def read(connection: Connection, number: int) -> Letter | None:
     """The letter of that id, if there is one."""
     columns = (table.c[name] for name in Letter._fields)
@@ -99,6 +105,12 @@ def numbers(connection: Connection) -> dict[int, str]:
     """The id of every letter and the statistic that it belongs to, the oldest first."""
     rows = connection.execute(sa.select(table.c.id, table.c.ident).order_by(table.c.id))
     return {row.id: row.ident for row in rows}
+
+
+def ids_of(connection: Connection, ident: str) -> frozenset[str]:
+    """The ids of the messages that the statistic `ident` has letters of."""
+    query = sa.select(table.c.message_id).where(table.c.ident == ident)
+    return frozenset(connection.execute(query).scalars())
 
 
 def totals(connection: Connection) -> dict[str, int]:

@@ -10,6 +10,9 @@ OUTAGE_CLASSES = ("08", "40", "53", "57", "58")
 
 LOCK_NOT_AVAILABLE = "55P03"
 QUERY_CANCELED = "57014"
+UNDEFINED = ("42P01", "42703")
+"""Table, column."""
+
 READ_ONLY = "25006"
 """A server that is a standby, before or after its time as the primary."""
 
@@ -40,6 +43,13 @@ def is_outage(error: BaseException) -> bool:
 def is_stuck(error: BaseException) -> bool:
     """Whether SQLite has to open the file again: a connection that could only read stays so."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in SQLITE_STUCK
+
+
+def is_missing_table(error: BaseException) -> bool:
+    """Whether the database lacks a table that was asked for, or a column of it."""
+    if not isinstance(error, DBAPIError):
+        return False
+    return sqlstate(error) in UNDEFINED or str(error.orig).startswith("no such ")
 
 
 def is_canceled(error: BaseException) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from contextlib import closing
 from typing import Any
 from uuid import uuid4
 
@@ -12,8 +13,9 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
 from ..errors import OwnerError
-from ..journal import Journal, Span
-from . import checkpoints, spans
+from ..journal import Journal, Reader, Span
+from ..journal.lock import keep_out
+from . import checkpoints, owed, spans
 from .database import Store
 from .tables import JOURNAL_LOST, checkpoint, owner
 
@@ -44,18 +46,23 @@ def adopt(store: Store, journal: Journal, now: float) -> tuple[float, float] | N
     What a plugin may miss is owed to it from where it had counted, so that nobody is handed again
     what only others lack. Returns the span of them all (epoch seconds), or None where nothing was
     ever counted.
+
+    Raises:
+        JournalInUseError: a command writes into the journal.
     """
-    with store.writing() as connection:
+    with closing(keep_out(journal.path)), store.writing() as connection:
         row = connection.execute(sa.select(owner).with_for_update()).first()
         known = checkpoints.read(connection).values()
         journal.continue_above(max((one.position for one in known), default=0))
         checkpoints.move_to(connection, journal.uuid, journal.end())
         for one in known:
-            spans.owe(connection, one.ident, one.complete_until, now, JOURNAL_LOST, now)
+            owed.owe(connection, one.ident, one.complete_until, now, JOURNAL_LOST, now)
         # An older copy learns how long the daemon has listened since. And from now until it
         # listens again is a gap between two spans, and so owed to everybody.
         for heard in [*spans.covered(connection, journal.uuid), Span(now, now)]:
             journal.append((), heard)
+        if known:
+            journal.forget_all(now)
         _name(connection, journal, now, row is not None)
     return (min(one.complete_until for one in known), now) if known else None
 
@@ -75,6 +82,18 @@ def release(store: Store, token: str) -> None:
     """Say that the daemon with `token` has ended."""
     with store.writing() as connection:
         connection.execute(sa.update(owner).where(owner.c.token == token).values(beat=0))
+
+
+def require_fed(store: Store, journal: Reader) -> None:
+    """Make sure that `journal` feeds the database.
+
+    Raises:
+        OwnerError: the database names another journal.
+    """
+    with store.reading() as connection:
+        row = connection.execute(sa.select(owner)).first()
+    if row is not None:
+        _refuse_foreign(row, journal, store)
 
 
 def _claim(store: Store, journal: Journal, now: float) -> str:
@@ -106,7 +125,7 @@ def _name(connection: Connection, journal: Journal, now: float, locked: bool) ->
     return token
 
 
-def _refuse_foreign(row: Any, journal: Journal, store: Store) -> None:
+def _refuse_foreign(row: Any, journal: Reader, store: Store) -> None:
     if row.journal != journal.uuid:
         raise OwnerError(
             f"the database {store} is fed from the journal {row.path} on {row.host} ({row.journal})"

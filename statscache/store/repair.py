@@ -15,11 +15,11 @@ import sqlalchemy as sa
 
 from ..errors import JournalError
 from ..journal import Span, damage, replacement
-from ..journal.lock import hold
+from ..journal.lock import hold, keep_out
 from ..journal.reader import require
 from ..journal.salvage import Known, Salvage, salvage
 from ..journal.wreck import Wreck
-from . import checkpoints, spans
+from . import checkpoints, owed, spans
 from .checkpoints import Checkpoint
 from .database import Store
 from .tables import JOURNAL_DAMAGED, owner
@@ -41,13 +41,13 @@ def repair(store: Store, path: Path, now: float) -> Repair | None:
     What a plugin had not counted, and is lost, is owed to it. `now` is in epoch seconds.
 
     Raises:
-        JournalInUseError: a daemon holds it.
+        JournalInUseError: a daemon holds it, or a command writes into it.
         JournalError: there is none, it was never one, or the disk has no room.
         sqlalchemy.exc.DBAPIError: the database is away; nothing was touched.
     """
     path = Path(os.path.realpath(path))
     require(path)
-    with closing(hold(path)):
+    with closing(hold(path)), closing(keep_out(path)):
         replacement.finish(path)
         found = damage.find_anywhere(path)
         if found is None:
@@ -74,11 +74,11 @@ def _repair(store: Store, path: Path, found: str, now: float) -> Repair:
                 f"{path} holds nothing of a journal of statscache; set statscache.journal.path to "
                 "another file"
             )
-    owed = {one.ident: _span(one, saved, now) for one in counted if _lacks(one, saved)}
+    lacking = {one.ident: _span(one, saved, now) for one in counted if _lacks(one, saved)}
     with store.writing() as connection:
-        for ident, span in owed.items():
-            spans.owe(connection, ident, *span, JOURNAL_DAMAGED, now)
-    return Repair(found, saved, replacement.replace(path, new, now), owed)
+        for ident, span in lacking.items():
+            owed.owe(connection, ident, *span, JOURNAL_DAMAGED, now, owed.LOST)
+    return Repair(found, saved, replacement.replace(path, new, now), lacking)
 
 
 def _named(store: Store, path: Path) -> str | None:

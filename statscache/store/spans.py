@@ -1,4 +1,4 @@
-"""Stretches of time: when the daemon listened, and what is owed because it did not."""
+"""When the daemon listened, and what it refused, as the journal noted it."""
 
 from __future__ import annotations
 
@@ -10,40 +10,20 @@ from sqlalchemy.engine import Connection
 
 from ..journal import Refusals, Span
 from ..message import EVERYBODY
-from .tables import NOT_LISTENING, coverage, owed, refused
-
-
-def owe(
-    connection: Connection, addressee: str, start: float, stop: float, reason: str, now: float
-) -> None:
-    """Record that the messages from `start` to `stop` (epoch seconds) are missing.
-
-    A span that begins at the same time for the same reason is one and the same.
-    """
-    same = (owed.c.addressee == addressee, owed.c.start == start, owed.c.reason == reason)
-    known = connection.execute(sa.select(owed.c.id, owed.c.stop).where(*same)).first()
-    if known and known.stop < stop:
-        again = sa.update(owed).where(owed.c.id == known.id).values(stop=stop, healed=None)
-        connection.execute(again)
-    elif stop > start and not known:
-        connection.execute(
-            sa.insert(owed).values(
-                addressee=addressee, start=start, stop=stop, reason=reason, opened=now
-            )
-        )
-
-
-def earliest_owed(connection: Connection) -> float | None:
-    """Where the first span starts that is still owed, epoch seconds."""
-    query = sa.select(sa.func.min(owed.c.start)).where(owed.c.healed.is_(None))
-    earliest: float | None = connection.execute(query).scalar()
-    return earliest
+from .owed import owe
+from .tables import NOT_LISTENING, coverage, refused
 
 
 def covered(connection: Connection, journal: str) -> list[Span]:
     """When the daemon has listened, as the database knows it from `journal`, oldest first."""
     query = sa.select(coverage.c.start, coverage.c.stop).where(coverage.c.journal == journal)
     return [Span(*row) for row in connection.execute(query.order_by(coverage.c.start))]
+
+
+def heard(connection: Connection) -> list[Span]:
+    """When the daemon has listened, with whichever journal, oldest first."""
+    query = sa.select(coverage.c.start, coverage.c.stop).order_by(coverage.c.start)
+    return [Span(*row) for row in connection.execute(query)]
 
 
 def mirror(connection: Connection, journal: str, listened: Sequence[Span], now: float) -> None:

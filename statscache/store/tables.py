@@ -6,12 +6,18 @@ import sqlalchemy as sa
 
 from ..models.columns import BigInt, Key
 
-# Why something is owed.
+# Why something is owed, or was brought.
+ASKED = "asked for"
 BEFORE_THE_PLUGIN = "before the plugin"
 JOURNAL_DAMAGED = "the journal was damaged"
 JOURNAL_LOST = "the journal was lost"
 NOT_LISTENING = "not listening"
+RECALLED = "recalled"
+REPLAYED = "replayed"
 TRIMMED = "trimmed before it was counted"
+
+NO_GAPS = (ASKED, BEFORE_THE_PLUGIN, REPLAYED)
+"""What is owed for these reasons leaves no gap in what was counted."""
 
 metadata = sa.MetaData()
 
@@ -70,6 +76,18 @@ owed = sa.Table(
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("opened", sa.Double, nullable=False),
     sa.Column("healed", sa.Double, nullable=True),
+    sa.Column("accepted", sa.Double, nullable=True, comment="when it was given up"),
+    sa.Column("reached", sa.Double, nullable=True, comment="history has been read up to here"),
+    sa.Column("filled", sa.BigInteger, nullable=True, comment="position: nothing comes behind it"),
+    sa.Column(
+        "brought",
+        sa.BigInteger,
+        nullable=False,
+        server_default="0",
+        comment="messages that history brought",
+    ),
+    sa.Column("after", sa.BigInteger, nullable=True, comment="position: not handed above it"),
+    sa.Column("until", sa.BigInteger, nullable=True, comment="position: and up to this one"),
 )
 
 coverage = sa.Table(

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from ..errors import TransactionEndedError
 from ..models import BaseModel
 from ..models.base import TOUCHED, Touched
-from ..models.columns import epoch
+from ..times import epoch
 from . import checkpoints
 from .database import Store, in_transaction
 from .faults import is_outage

@@ -9,12 +9,13 @@ from flask import Blueprint, Response, abort, render_template, request
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
+from .. import times
 from ..formats import csv
 from ..formats.value import plain
-from ..models.columns import moment
 from ..plugins import BasePlugin
+from ..times import moment
 from . import arguments as args
-from . import cursors, pagination, progress, query, rows, times, writing
+from . import cursors, pagination, progress, query, rows, writing
 from .answers import answer, negotiate
 from .arguments import Arguments
 from .description import COLUMNS, describe

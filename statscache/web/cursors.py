@@ -12,8 +12,8 @@ from base64 import b64decode, urlsafe_b64encode
 from datetime import datetime
 from typing import NamedTuple
 
+from .. import times
 from ..errors import QueryError
-from . import times
 from .query import Query
 
 ALLOWED = "a cursor from the Link header of this very query, all other arguments as they are there"

@@ -8,7 +8,8 @@ from typing import Any
 
 from ..config import Config
 from ..plugins import BasePlugin
-from .progress import Progress
+from ..store.owed import Debt
+from ..store import progress
 
 COLUMNS = (
     "ident",

@@ -10,10 +10,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from .. import times
 from ..errors import QueryError
 from ..models import BaseModel
 from ..text import KEY_LENGTH, key, storable
-from . import times
 from .arguments import Arguments
 
 Filters = tuple[tuple[str, tuple[Any, ...]], ...]

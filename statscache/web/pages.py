@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..models.columns import moment
+from ..times import moment
 
 DAY = 86_400
 

@@ -18,10 +18,9 @@ from werkzeug.exceptions import HTTPException
 
 from ..errors import QueryError
 from ..formats.value import plain
-from ..store.faults import is_outage
+from ..store.faults import is_missing_table, is_outage
 from ..text import one_line, trace
 from .negotiation import prefer
-from .progress import is_missing_table
 
 MEDIA = "application/problem+json"
 RETRY_SECONDS = 5

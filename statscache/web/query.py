@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
+from .. import times
 from ..config import Config
 from ..models import BaseModel
-from ..models.columns import epoch
+from ..times import epoch
 from . import arguments as args
-from . import filters, times
+from . import filters
 from .arguments import Arguments
 
 BOUNDS = ("start", "stop", "before")

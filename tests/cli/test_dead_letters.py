@@ -17,7 +17,7 @@ from samples import NOW, message
 
 from statscache.message import entry
 from statscache.store import Store, deadletters
-from statscache.web import progress
+from statscache.store import progress
 
 from .conftest import FUSSY, Run, count
 

@@ -13,9 +13,9 @@ from life import KEPT, is_poison, is_refused
 from reckoning import identity, once, tally, volumes
 
 from statscache.engine import Engine
-from statscache.models.columns import epoch
 from statscache.store import tables
 from statscache.store.tables import NOT_LISTENING
+from statscache.times import epoch
 
 MINUTE, DAY = 60, 86_400
 

@@ -27,6 +27,7 @@ from sqlalchemy.orm import Session
 
 from statscache.engine import engine as module
 from statscache.engine.engine import PERIODS, period
+from statscache.message import EVERYBODY
 from statscache.registry import Statistic
 from statscache.schedule import Schedule
 from statscache.store import Store
@@ -240,7 +241,7 @@ def test_a_new_plugin_joins_at_the_end_and_is_owed_its_history(make_engine: Make
     assert counted(second.store, "bad-1s") == once(range(3, 5))
     (mine,) = [one for one in owed(second.store) if one[0] == "bad-1s"]
     assert mine == ("bad-1s", NOW + 10 - 7 * DAY, NOW + 10)
-    assert ("ids-1s", 946_684_800, NOW) in owed(second.store, BEFORE_THE_PLUGIN)
+    assert (EVERYBODY, NOW - 30 * DAY, NOW) in owed(second.store, BEFORE_THE_PLUGIN)
 
 
 def test_history_is_handed_to_whom_it_is_addressed_and_once(make_engine: MakeEngine) -> None:

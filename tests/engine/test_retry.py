@@ -45,7 +45,7 @@ from statscache.errors import PluginError
 from statscache.plugins import Count
 from statscache.store import Store, checkpoints, deadletters, tables
 from statscache.store.faults import is_outage
-from statscache.web import progress
+from statscache.store import progress
 
 BAD = "bad-1s"
 

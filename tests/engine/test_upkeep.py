@@ -25,7 +25,7 @@ from samples import NOW, message
 
 from statscache.engine import Engine, upkeep
 from statscache.message import EVERYBODY
-from statscache.store import spans
+from statscache.store.owed import owe
 from statscache.store.tables import NOT_LISTENING, TRIMMED
 
 DAY = 86_400
@@ -141,7 +141,7 @@ def test_ids_are_kept_while_history_can_bring_them_again(
     engine = make_engine(Ids, journal__dedupe_horizon=60, datagrepper__endpoint=endpoint)
     with engine.store.writing() as connection:
         connection.exec_driver_sql("UPDATE statscache_owed SET healed = 1")
-        spans.owe(connection, EVERYBODY, NOW, NOW + 5, NOT_LISTENING, NOW)
+        owe(connection, EVERYBODY, NOW, NOW + 5, NOT_LISTENING, NOW)
     feed(engine, [1], NOW + 1)
     feed(engine, [2], NOW + 1_000)
     turn(engine, NOW + 1_000)

@@ -19,11 +19,11 @@ from hypothesis import strategies as st
 from samples import message
 
 from statscache.errors import ReplayError
-from statscache.history import files
+from statscache.history import lines
 from statscache.history.lines import read
 from statscache.history.streams import BLOCK, size
 
-LIMIT = files.LONGEST
+LIMIT = lines.LONGEST
 
 FORMS: dict[str, Callable[[list[Any]], str]] = {
     "lines": lambda some: "".join(json.dumps(one) + "\n" for one in some),

@@ -18,7 +18,8 @@ from statscache.errors import (
     JournalError,
 )
 from statscache.journal import Journal, Refusals, Span
-from statscache.journal.journal import SPARE_PAGES, TRIM_STEP
+from statscache.journal.journal import SPARE_PAGES
+from statscache.journal.writer import STEP
 from statscache.message import EVERYBODY, Entry
 
 
@@ -53,10 +54,10 @@ def test_an_id_is_kept_once_for_each_addressee(journal):
     assert journal.append([entry(1), entry(1), entry(2)]) == 2
     assert journal.append([entry(2), entry(1, "volume-1h"), entry(1, "volume-1d")]) == 2
     assert journal.append([entry(1, "volume-1h"), entry(1)]) == 0
-    assert journal.position_of("id-1", EVERYBODY) == 1
-    assert journal.position_of("id-1", "volume-1h") == 3
-    assert journal.position_of("id-1", "volume-5s") is None
-    assert journal.position_of("id-9", EVERYBODY) is None
+    assert journal.seen("id-1", EVERYBODY).position == 1
+    assert journal.seen("id-1", "volume-1h").position == 3
+    assert journal.seen("id-1", "volume-5s") is None
+    assert journal.seen("id-9", EVERYBODY) is None
 
 
 def test_it_knows_whether_anything_was_addressed_to_one_plugin(journal):
@@ -181,7 +182,7 @@ def test_ids_are_known_longer_than_their_entries(journal):
     assert journal.trim(2, NOW) == 2
     assert positions(journal) == [3]
     assert journal.append(entries(1, 2, 3)) == 0
-    assert journal.position_of("id-1", EVERYBODY) == 1
+    assert journal.seen("id-1", EVERYBODY).position == 1
 
 
 def test_ids_from_before_the_horizon_are_forgotten(journal):
@@ -189,7 +190,7 @@ def test_ids_from_before_the_horizon_are_forgotten(journal):
     journal.trim(2, NOW + 1)
     assert journal.newest() == NOW + 1
     assert journal.append(entries(1, 2)) == 1
-    assert journal.position_of("id-1", EVERYBODY) == 3
+    assert journal.seen("id-1", EVERYBODY).position == 3
 
 
 def test_entries_that_are_not_counted_stay_when_their_ids_go(journal):
@@ -199,7 +200,7 @@ def test_entries_that_are_not_counted_stay_when_their_ids_go(journal):
     assert journal.newest() is None
 
 
-@pytest.mark.parametrize("number", [TRIM_STEP - 1, TRIM_STEP, TRIM_STEP + 1, 2 * TRIM_STEP + 1])
+@pytest.mark.parametrize("number", [STEP - 1, STEP, STEP + 1, 2 * STEP + 1])
 def test_trimming_goes_in_steps_to_the_end(journal, number):
     journal.append(entries(*range(number + 1)))
     assert journal.trim(number, NOW + 1) == number
@@ -221,7 +222,7 @@ def test_what_is_trimmed_is_given_back_to_the_disk_but_for_a_reserve(journal):
 
 
 def test_an_append_waits_for_one_step_of_trimming_at_most(journal):
-    journal.append(entries(*range(4 * TRIM_STEP)))
+    journal.append(entries(*range(4 * STEP)))
     seen = []
 
     worker = threading.Thread(target=journal.trim, args=(LARGE, NOW + 1))
@@ -230,7 +231,7 @@ def test_an_append_waits_for_one_step_of_trimming_at_most(journal):
         journal.append([entry(f"new-{len(seen)}", arrived=NOW + 2)])
         seen.append(journal.begin())
     worker.join()
-    assert len({begin // TRIM_STEP for begin in seen}) >= 3
+    assert len({begin // STEP for begin in seen}) >= 3
 
 
 # -- threads -------------------------------------------------------------------------------------

@@ -15,9 +15,9 @@ from sqlalchemy.orm import Session
 
 from statscache.models import count_model
 from statscache.models.base import TOUCHED
-from statscache.models.columns import epoch
 from statscache.models.count import IDENTIFIER_LENGTH, ROWS_PER_STATEMENT, table_name
 from statscache.text import key
+from statscache.times import epoch
 
 HOUR = 3600
 AT = 1_767_225_600

@@ -18,7 +18,8 @@ from statscache.models import (
     ConstrainedCategorizedLogModel,
     ScalarModel,
 )
-from statscache.models.columns import Key, epoch, moment
+from statscache.models.columns import Key
+from statscache.times import epoch, moment
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 AT = datetime(2026, 1, 1)

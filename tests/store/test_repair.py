@@ -218,7 +218,8 @@ def journaled(place: Place) -> list[int]:
 
 def seen(place: Place, number: int) -> int | None:
     with closing(Journal(place.path)) as journal:
-        return journal.position_of(name(number), EVERYBODY)
+        known = journal.seen(name(number), EVERYBODY)
+        return known.position if known else None
 
 
 @on_sqlite

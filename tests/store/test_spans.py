@@ -12,12 +12,8 @@ from samples import NOW
 from statscache.journal import Refusals, Span
 from statscache.message import EVERYBODY
 from statscache.store import Store, spans
+from statscache.store.owed import still
 from statscache.store.tables import NOT_LISTENING
-
-
-def owe(store: Store, addressee: str, start: float, stop: float, reason: str = "why") -> None:
-    with store.writing() as connection:
-        spans.owe(connection, addressee, start, stop, reason, NOW)
 
 
 def mirror(store: Store, *listened: tuple[float, float], journal: str = "j") -> None:
@@ -27,52 +23,6 @@ def mirror(store: Store, *listened: tuple[float, float], journal: str = "j") -> 
 
 def covered(store: Store) -> list[tuple[str, float, float]]:
     return rows(store, "statscache_coverage", "journal", "start", "stop")
-
-
-def heal(store: Store) -> None:
-    with store.writing() as connection:
-        connection.exec_driver_sql("UPDATE statscache_owed SET healed = 1")
-
-
-def earliest(store: Store) -> float | None:
-    with store.reading() as connection:
-        return spans.earliest_owed(connection)
-
-
-def test_what_is_missing_is_owed_once(store: Store) -> None:
-    for _ in range(2):
-        owe(store, EVERYBODY, 10, 20)
-        owe(store, "a", 10, 20)
-        owe(store, "a", 10, 20, "another reason")
-        owe(store, "a", 15, 20)
-    assert owed(store) == [(EVERYBODY, 10, 20), ("a", 10, 20), ("a", 10, 20), ("a", 15, 20)]
-
-
-@on_sqlite
-def test_a_span_of_no_length_is_not_owed(store: Store) -> None:
-    owe(store, "a", 10, 10)
-    owe(store, "a", 10, 5)
-    assert owed(store) == []
-
-
-def test_a_span_that_turns_out_longer_is_owed_to_its_end(store: Store) -> None:
-    owe(store, "a", 10, 20)
-    heal(store)
-    owe(store, "a", 10, 15)
-    assert earliest(store) is None
-    owe(store, "a", 10, 30)
-    assert owed(store) == [("a", 10, 30)]
-    assert earliest(store) == 10
-
-
-@on_sqlite
-def test_the_earliest_that_is_still_owed_is_known(store: Store) -> None:
-    assert earliest(store) is None
-    owe(store, "a", 10, 20)
-    heal(store)
-    owe(store, "a", 40, 50)
-    owe(store, "b", 30, 50)
-    assert earliest(store) == 30
 
 
 def test_what_lies_between_two_spans_of_listening_is_owed_to_everybody(store: Store) -> None:
@@ -96,10 +46,12 @@ def test_each_journal_has_its_own_coverage(store: Store) -> None:
 @on_sqlite
 def test_a_gap_that_was_healed_is_not_owed_again(store: Store) -> None:
     mirror(store, (0, 10), (20, 30))
-    heal(store)
+    with store.writing() as connection:
+        connection.exec_driver_sql("UPDATE statscache_owed SET healed = 1")
     mirror(store, (0, 10), (20, 35))
     mirror(store, (0, 10), (20, 35), (50, 60))
-    assert earliest(store) == 35
+    with store.reading() as connection:
+        assert [debt.start for debt in still(connection)] == [35]
 
 
 @settings(

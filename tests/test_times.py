@@ -6,9 +6,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from statscache import times
 from statscache.errors import QueryError
-from statscache.models.columns import epoch, moment
-from statscache.web import times
+from statscache.times import epoch, moment
 
 NOW = datetime(2026, 1, 8, 0, 0, 0, 250_000)
 

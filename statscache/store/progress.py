@@ -1,19 +1,16 @@
-"""How far a statistic is counted, and until when its rows are complete."""
+"""How far each statistic is counted, until when its rows are complete, and what is still read."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import DBAPIError
 
 from ..message import EVERYBODY
-from ..store.faults import sqlstate
-from ..store.tables import BEFORE_THE_PLUGIN, checkpoint, dead_letter, owed
-
-UNDEFINED = ("42P01", "42703")
-"""SQLSTATE: table, column."""
+from .owed import STILL, Debt
+from .tables import BEFORE_THE_PLUGIN, NO_GAPS, RECALLED, checkpoint, dead_letter, owed
 
 
 class Progress(NamedTuple):
@@ -30,6 +27,20 @@ class Progress(NamedTuple):
     suspended: str | None
 
 
+class Reading(NamedTuple):
+    """History that is still being read for a statistic; times in epoch seconds.
+
+    Of what was sent from `start` to `stop` all that is older than `reached` has been read, and of
+    the whole the `share`, 0 to 1. That has `brought` so many messages.
+    """
+
+    start: float
+    stop: float
+    reached: float
+    share: float
+    brought: int
+
+
 def read(connection: Connection, ident: str) -> Progress | None:
     """The progress of the statistic `ident`; None: it was never counted."""
     row = connection.execute(_ONE, {"wanted": ident}).first()
@@ -41,11 +52,29 @@ def read_all(connection: Connection) -> dict[str, Progress]:
     return {row.ident: _progress(*row) for row in connection.execute(_ALL)}
 
 
-def is_missing_table(error: BaseException) -> bool:
-    """Whether the database lacks a table that was asked for, or a column of it."""
-    if not isinstance(error, DBAPIError):
-        return False
-    return sqlstate(error) in UNDEFINED or str(error.orig).startswith("no such ")
+def history(debts: Iterable[Debt], ident: str) -> Reading | None:
+    """What of `debts`, which stand, is the history of the statistic `ident`; None: there is none.
+
+    Gaps are no part of it.
+    """
+    mine = [
+        debt
+        for debt in debts
+        if debt.addressee in (EVERYBODY, ident) and debt.reason in (BEFORE_THE_PLUGIN, RECALLED)
+    ]
+    if not mine:
+        return None
+    start, stop = min(debt.start for debt in mine), max(debt.stop for debt in mine)
+    unread = [_reached(debt) for debt in mine if _reached(debt) < debt.stop]
+    done = sum(_reached(debt) - debt.start for debt in mine)
+    share = done / sum(debt.stop - debt.start for debt in mine)
+    return Reading(start, stop, min(unread, default=stop), share, sum(one.brought for one in mine))
+
+
+def _reached(debt: Debt) -> float:
+    """Up to where it has been read; its end is read again later."""
+    reached = debt.start if debt.reached is None else debt.reached
+    return min(max(reached, debt.start), debt.stop)
 
 
 def _progress(
@@ -63,9 +92,9 @@ def _progress(
 _FIRST_GAP = (
     sa.select(sa.func.min(owed.c.start))
     .where(
-        owed.c.healed.is_(None),
+        *STILL,
         owed.c.addressee.in_([EVERYBODY, checkpoint.c.ident]),
-        owed.c.reason != BEFORE_THE_PLUGIN,
+        owed.c.reason.not_in(NO_GAPS),
     )
     .scalar_subquery()
 )

@@ -1,4 +1,4 @@
-"""Moments as a request may give them, and as a link gives them back."""
+"""Moments: as people give them, and as links give them back."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import math
 import re
 from datetime import UTC, datetime, timedelta
 
-from ..errors import QueryError
-from ..models.columns import moment
+from .errors import QueryError
 
 ALLOWED = (
     "epoch seconds, epoch milliseconds (whole numbers from 100000000000 on), ISO 8601 such as "
@@ -21,6 +20,16 @@ MICROSECOND = timedelta(microseconds=1)
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _RELATIVE = re.compile(r"-(\d{1,12})([smhdw])", re.ASCII)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def moment(seconds: float) -> datetime:
+    """Epoch seconds as a naive datetime in UTC."""
+    return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)
+
+
+def epoch(time: datetime) -> float:
+    """A datetime (naive is UTC) as epoch seconds."""
+    return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
 
 
 def parse(argument: str, text: str, now: datetime) -> datetime:

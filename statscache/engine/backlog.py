@@ -1,0 +1,234 @@
+"""The backlog: what is owed is read from history, and enters the journal beside the live flow."""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+import time as clock
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+
+from ..config import Config
+from ..errors import HistoryAwayError, HistoryError
+from ..history import Datagrepper, Window
+from ..journal import Journal
+from ..message import EVERYBODY, Message
+from ..registry import Statistic
+from ..store import Store, checkpoints, owed
+from ..store.owed import Debt
+from ..store.tables import BEFORE_THE_PLUGIN, RECALLED
+from . import errands
+from .errands import Due, Errand
+from .importer import Brought, Importer
+
+TOGETHER = 1_000
+"""Messages that are brought at once, about."""
+
+AT_MOST = 50_000
+"""Entries that may wait to be counted; before more are brought, half of them have to be."""
+
+LOOK_EVERY = 5
+AGAIN_EVERY = 3_600
+PORTION = 30
+"""Seconds of reading, after which something more urgent may have turned up."""
+
+REST, LONGEST_REST = 60, 3_600
+"""Seconds between two attempts while history is away; they double."""
+
+log = logging.getLogger(__name__)
+
+
+class Backlog:
+    """Works off what is owed, a portion at a time; used by one thread at a time.
+
+    Args:
+        statistics: those that run, by ident.
+        stopping: is set when the daemon ends.
+    """
+
+    def __init__(
+        self,
+        history: Datagrepper,
+        journal: Journal,
+        store: Store,
+        config: Config,
+        statistics: Mapping[str, Statistic],
+        stopping: threading.Event,
+        now: float,
+    ) -> None:
+        self._history = history
+        self._journal = journal
+        self._store = store
+        self._statistics = statistics
+        self._stopping = stopping
+        self._importer = Importer(journal, store, config)
+        self._overlap = config["statscache.datagrepper.overlap"]
+        self._again = config["statscache.datagrepper.again"]
+        self._again_at = now + AGAIN_EVERY
+        self._look_at = -math.inf
+        self._rest = REST
+        self._told: set[int] = set()
+
+    def is_due(self, now: float) -> bool:
+        """Whether it is time to look whether anything can be done."""
+        return now >= self._look_at
+
+    def work(self, now: float) -> bool:
+        """Read a portion of what is due; whether more is.
+
+        Raises:
+            HistoryError: history cannot be read now; it is tried again later.
+        """
+        self._tell_of_healed(now)
+        waiting = self._waiting()
+        if waiting > AT_MOST / 2:
+            return False
+        errand = self._next(now)
+        if errand is None:
+            self._look_at = now + LOOK_EVERY
+            return False
+        try:
+            return self._run(errand, AT_MOST - waiting, now)
+        except HistoryError as error:
+            away = error.retry_after if isinstance(error, HistoryAwayError) else LONGEST_REST
+            self._look_at = now + max(self._rest, away)
+            self._rest = min(2 * self._rest, LONGEST_REST)
+            raise
+
+    def is_left(self, now: float) -> bool:
+        """Whether anything can be read now, or has been and is not counted."""
+        with self._store.reading() as connection:
+            filled = any(debt.filled is not None for debt in owed.still(connection))
+        return filled or self._owed(now) is not None
+
+    def _next(self, now: float) -> Errand | None:
+        errand = self._owed(now)
+        if errand is None and self._again and now >= self._again_at:
+            self._again_at = now + AGAIN_EVERY
+            return errands.again(self._again, now)
+        return errand
+
+    def _owed(self, now: float) -> Errand | None:
+        with self._store.reading() as connection:
+            debts = [one for one in owed.still(connection) if one.filled is None]
+            known = checkpoints.read(connection)
+        running = {
+            ident: statistic
+            for ident, statistic in self._statistics.items()
+            if not known[ident].suspended
+        }
+        return errands.plan(debts, running, self._overlap, now)
+
+    def _run(self, errand: Errand, room: int, now: float) -> bool:
+        """Read `errand` until it is done, or `room` is filled; whether more is to be read."""
+        self._begin(errand)
+        began = clock.monotonic()
+        for part in _together(self._history.windows(errand.start, errand.stop, errand.topics)):
+            passed = clock.monotonic() - began
+            room -= self._let_in(errand, part, now + passed)
+            self._rest = REST
+            if self._stopping.is_set() or room <= 0 or passed > PORTION:
+                return room > 0
+        self._finish(errand)
+        return True
+
+    def _begin(self, errand: Errand) -> None:
+        for debt in (one.debt for one in errand.dues if one.debt.id not in self._told):
+            self._told.add(debt.id)
+            log.info("%s is read from history", _described(debt))
+            if debt.reached is None and debt.reason in (BEFORE_THE_PLUGIN, RECALLED):
+                self._disown(debt.addressee)
+
+    def _disown(self, ident: str) -> None:
+        """Forget what came for the plugin alone before its rows were begun anew."""
+        if ident != EVERYBODY:
+            with self._store.reading() as connection:
+                origin = checkpoints.read_one(connection, ident).origin
+            self._journal.disown(ident, origin)
+
+    def _let_in(self, errand: Errand, part: Window, now: float) -> int:
+        """Bring what has been read, and note how far that is; the number that were new."""
+        _tell_of_refused(part)
+        if not errand.dues:
+            return self._importer.bring(part.messages, now).new
+        new = 0
+        for due in errand.dues:
+            if due.start < part.stop and due.stop > part.start:
+                brought = self._bring(due, part.messages, now)
+                with self._store.writing() as connection:
+                    reached = min(part.stop, due.stop)
+                    owed.reach(connection, due.debt.id, reached, brought.new)
+                new += brought.new
+        return new
+
+    def _bring(self, due: Due, messages: Iterable[Message], now: float) -> Brought:
+        chosen = errands.wanted(due, self._statistics, messages)
+        return self._importer.bring(chosen, now, [due.debt.addressee])
+
+    def _finish(self, errand: Errand) -> None:
+        done = [due.debt for due in errand.dues if errands.is_last(due, self._overlap)]
+        with self._store.writing() as connection:
+            for debt in done:
+                owed.fill(connection, debt.id, self._journal.end())
+
+    def _waiting(self) -> int:
+        """How many entries the slowest plugin has still to count."""
+        with self._store.reading() as connection:
+            known = checkpoints.read(connection)
+        positions = [
+            known[ident].position for ident in self._statistics if not known[ident].suspended
+        ]
+        end = self._journal.end()
+        return end - min(positions, default=end)
+
+    def _tell_of_healed(self, now: float) -> None:
+        with self._store.reading() as connection:
+            filled = any(debt.filled is not None for debt in owed.still(connection))
+        if filled:
+            with self._store.writing() as connection:
+                healed = owed.heal(connection, self._statistics.keys(), now)
+            for debt in healed:
+                log.info("%s is counted: %d messages were new", _described(debt), debt.brought)
+
+
+def _together(windows: Iterator[Window]) -> Iterator[Window]:
+    """The windows joined until they hold some messages; what was read before a failure, too."""
+    joined: Window | None = None
+    try:
+        for window in windows:
+            joined = (
+                joined._replace(
+                    stop=window.stop,
+                    messages=joined.messages + window.messages,
+                    refused=joined.refused + window.refused,
+                )
+                if joined
+                else window
+            )
+            if len(joined.messages) >= TOGETHER:
+                yield joined
+                joined = None
+    except HistoryError:
+        if joined:
+            yield joined
+        raise
+    if joined:
+        yield joined
+
+
+def _tell_of_refused(part: Window) -> None:
+    if part.refused:
+        log.warning(
+            "%d things in the history from %d to %d are no messages, and left out; the first: %s",
+            len(part.refused),
+            part.start,
+            part.stop,
+            part.refused[0],
+        )
+
+
+def _described(debt: Debt) -> str:
+    start, stop = (f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d %H:%M:%S}" for time in debt[2:4])
+    whom = debt.addressee or "everybody"
+    return f"what {whom} lacks from {start} to {stop} UTC ({debt.reason})"

@@ -1,0 +1,111 @@
+"""The entrance for messages of the past: beside the daemon, or, where none runs, in its place."""
+
+from __future__ import annotations
+
+import tempfile
+import time as clock
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from ..config import Config
+from ..errors import AddresseeError, JournalInUseError
+from ..journal import Journal, Reader, Span, Writer
+from ..message import EVERYBODY
+from ..registry import Registry
+from ..store import Store, checkpoints, dump, ownership
+from .engine import Engine
+from .importer import Importer
+from .pace import Pace
+
+COPY = "journal.sqlite"
+
+
+class Entrance(NamedTuple):
+    """What brings messages in, and how fast; `counts`: this process, no daemon, counts them."""
+
+    importer: Importer
+    pace: Pace
+    counts: bool
+
+
+@contextmanager
+def enter(
+    config: Config,
+    installed: Registry,
+    store: Store,
+    addressees: Sequence[str] = (EVERYBODY,),
+    now: Callable[[], float] = clock.time,
+) -> Iterator[Entrance]:
+    """Let this process bring messages in for `addressees`.
+
+    Where no daemon holds the journal, this process holds it, and counts. `now` gives epoch seconds.
+
+    Raises:
+        JournalInUseError: the journal is being repaired or adopted.
+        AddresseeError: the daemon does not know one of them.
+        OwnerError: the database is fed from another journal.
+        StatscacheError: the journal or the database cannot be used as it is.
+    """
+    path = config["statscache.journal.path"]
+    try:
+        journal = Journal(path)
+    except JournalInUseError:
+        with closing(Writer(path)) as guest:
+            ownership.require_fed(store, guest)
+            _require_joined(addressees, store)
+            pace = Pace(guest, store, installed.enabled, now=now)
+            yield Entrance(Importer(guest, store, config), pace, False)
+            ownership.require_fed(store, guest)
+        return
+    engine = Engine(config, installed, store, journal)
+    try:
+        engine.start(now(), listens=False)
+        # Nobody listens now: what the bus carries before and after this moment is in a gap.
+        moment = now()
+        journal.append((), Span(moment, moment))
+        pace = Pace(journal, store, installed.enabled, engine, now=now)
+        yield Entrance(Importer(journal, store, config), pace, True)
+    finally:
+        engine.stop(now())
+
+
+@contextmanager
+def rehearse(config: Config, store: Store) -> Iterator[Importer]:
+    """Lets messages in that go nowhere, to tell what would become of them."""
+    path = Path(config["statscache.journal.path"])
+    with tempfile.TemporaryDirectory(prefix="statscache-") as folder:
+        copy = Path(folder) / COPY
+        if path.exists():
+            with closing(Reader(path)) as journal, journal.snapshot() as pinned:
+                dump.copy_sqlite(pinned, copy, lambda *_: None)
+        with closing(Journal(copy)) as journal:
+            yield Importer(journal, store, config)
+
+
+def require(idents: Sequence[str], installed: Registry, store: Store) -> None:
+    """Make sure that each of `idents` is of a statistic that runs.
+
+    Raises:
+        AddresseeError: one is not; the message names it, and the cure.
+    """
+    with store.reading() as connection:
+        known = checkpoints.read(connection)
+    for ident in idents:
+        if ident in installed.disabled:
+            raise AddresseeError(f"{ident} is off: name it in statscache.plugins.enabled")
+        if ident not in installed.enabled:
+            raise AddresseeError(f"there is no statistic {ident}; see `statscache plugins`")
+        if ident in known and known[ident].suspended:
+            raise AddresseeError(
+                f"{ident} is suspended: mend it, then run `statscache plugins resume {ident}`"
+            )
+
+
+def _require_joined(addressees: Sequence[str], store: Store) -> None:
+    with store.reading() as connection:
+        known = checkpoints.read(connection)
+    new = [one for one in addressees if one != EVERYBODY and one not in known]
+    if new:
+        raise AddresseeError(f"the daemon does not know {', '.join(new)} yet: restart it first")

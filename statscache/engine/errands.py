@@ -1,0 +1,121 @@
+"""Errands: which stretch of history is to be read next, and for whom."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from ..message import EVERYBODY, Message
+from ..registry import Statistic
+from ..store.owed import Debt
+from ..store.tables import ASKED, BEFORE_THE_PLUGIN, RECALLED
+from .buckets import wants
+
+MOST_TOPICS = 50
+"""More topics than these are not asked for one by one: the question would be too long."""
+
+BEGINNINGS = (ASKED, BEFORE_THE_PLUGIN, RECALLED)
+
+Topics = tuple[str, ...] | None
+"""Topics in full, or all."""
+
+
+class Due(NamedTuple):
+    """What is to be read for one debt now: [start, stop), epoch seconds."""
+
+    debt: Debt
+    start: float
+    stop: float
+
+
+class Errand(NamedTuple):
+    """A stretch of history, [start, stop) in whole epoch seconds, of those topics; for whom."""
+
+    start: int
+    stop: int
+    topics: Topics
+    dues: Sequence[Due]
+
+
+def due(debt: Debt, overlap: float, now: float) -> Due | None:
+    """What of `debt` is to be read now.
+
+    A gap is read with an overlap on both sides. As long as that has not wholly passed, some may
+    come late: then the end is read again. What rows begin with has none before it, and what was
+    asked for is just that.
+    """
+    start = debt.start if debt.reason in BEGINNINGS else debt.start - overlap
+    end = debt.stop + (0 if debt.reason == ASKED else overlap)
+    reached = start if debt.reached is None else debt.reached
+    if now >= end:
+        return Due(debt, max(start, min(reached, 2 * debt.stop - end)), end)
+    return Due(debt, reached, now) if reached < debt.stop else None
+
+
+def is_last(due: Due, overlap: float) -> bool:
+    """Whether nothing of the debt is left to be read after that."""
+    return due.stop >= due.debt.stop + (0 if due.debt.reason == ASKED else overlap)
+
+
+def plan(
+    debts: Iterable[Debt], statistics: Mapping[str, Statistic], overlap: float, now: float
+) -> Errand | None:
+    """The next errand: what everybody lacks comes first, and of that the latest.
+
+    What several plugins lack of the same time is read once for all of them.
+    """
+    readable = [one for one in debts if one.addressee == EVERYBODY or one.addressee in statistics]
+    dues = [one for one in (due(debt, overlap, now) for debt in readable) if one]
+    if not dues:
+        return None
+    first = min(dues, key=lambda one: (one.debt.addressee != EVERYBODY, -one.debt.stop))
+    if first.debt.addressee == EVERYBODY:
+        return _errand([first], None)
+    topics = _topics(statistics[first.debt.addressee])
+    alike = (
+        one
+        for one in dues
+        if one.debt.addressee != EVERYBODY and _topics(statistics[one.debt.addressee]) == topics
+    )
+    return _errand(_joined(first, alike), topics)
+
+
+def again(seconds: float, now: float) -> Errand:
+    """The latest history once more, for everybody."""
+    return Errand(math.floor(now - seconds), math.floor(now), None, ())
+
+
+def wanted(
+    due: Due, statistics: Mapping[str, Statistic], messages: Iterable[Message]
+) -> list[Message]:
+    """Those of `messages` that are for the one to whom it is due."""
+    timely = (one for one in messages if due.start <= one.get("timestamp", -math.inf) < due.stop)
+    if due.debt.addressee == EVERYBODY:
+        return list(timely)
+    patterns = statistics[due.debt.addressee].plugin.topics
+    return [one for one in timely if patterns is None or wants(tuple(patterns), one["topic"])]
+
+
+def _errand(dues: Sequence[Due], topics: Topics) -> Errand:
+    start = math.floor(min(one.start for one in dues))
+    return Errand(start, math.ceil(max(one.stop for one in dues)), topics, dues)
+
+
+def _joined(first: Due, others: Iterable[Due]) -> list[Due]:
+    """`first` and those of the others that overlap with it, or with one that does."""
+    joined = [first]
+    for one in sorted(others, key=lambda due: -due.stop):
+        if one != first and one.stop >= min(due.start for due in joined):
+            joined.append(one)
+    return joined
+
+
+def _topics(statistic: Statistic) -> Topics:
+    """What to ask for: the topics where the plugin names them in full, else everything."""
+    patterns: Collection[str] | None = statistic.plugin.topics
+    if patterns is None or len(patterns) > MOST_TOPICS:
+        return None
+    if any(sign in pattern for pattern in patterns for sign in "*?["):
+        return None
+    return tuple(sorted(set(patterns)))

@@ -1,0 +1,181 @@
+"""What is owed: stretches of time whose messages are missing until history has brought them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from ..message import EVERYBODY
+from .tables import BEFORE_THE_PLUGIN, checkpoint
+from .tables import owed as table
+
+
+class Debt(NamedTuple):
+    """A row of the table of what is owed; times in epoch seconds.
+
+    What was sent from `start` to `stop` is missing for `addressee`. History has been read up to
+    `reached`. Behind the journal's position `filled` nothing of it is left to come; it is `healed`
+    when that is counted. What is `accepted` stays missing, and nobody asks for it any more. What
+    came in at positions above `after`, up to `until`, was not counted.
+    """
+
+    id: int
+    addressee: str
+    start: float
+    stop: float
+    reason: str
+    opened: float
+    healed: float | None
+    accepted: float | None
+    reached: float | None
+    filled: int | None
+    brought: int
+    after: int | None
+    until: int | None
+
+
+class Missed(NamedTuple):
+    """Positions of the journal above `after`, up to `until`, that a plugin was not handed.
+
+    At position 0 stands whatever was lost with a part of the journal: of that it was not handed
+    what arrived after `since` (epoch seconds).
+    """
+
+    after: int
+    until: int
+    since: float = 0.0
+
+    def holds(self, position: int, arrived: float) -> bool:
+        """Whether it was not handed what came in there and then."""
+        return self.after < position <= self.until and (position > 0 or arrived > self.since)
+
+
+STILL = (table.c.healed.is_(None), table.c.accepted.is_(None))
+"""What still is owed."""
+
+LOST = Missed(-1, 0)
+"""Nothing but what was lost with a part of the journal."""
+
+
+def owe(
+    connection: Connection,
+    addressee: str,
+    start: float,
+    stop: float,
+    reason: str,
+    now: float,
+    missed: Missed | None = None,
+) -> None:
+    """Record that the messages from `start` to `stop` (epoch seconds) are missing.
+
+    A span that begins at the same time for the same reason is one and the same.
+    """
+    same = (table.c.addressee == addressee, table.c.start == start, table.c.reason == reason)
+    known = connection.execute(sa.select(table.c.id, table.c.stop).where(*same)).first()
+    if known and known.stop < stop:
+        again = sa.update(table).where(table.c.id == known.id)
+        connection.execute(again.values(stop=stop, healed=None, filled=None))
+    elif stop > start and not known:
+        values = {"addressee": addressee, "start": start, "stop": stop, "reason": reason}
+        positions = {"after": missed.after, "until": missed.until} if missed else {}
+        connection.execute(sa.insert(table).values(**values, **positions, opened=now, brought=0))
+
+
+def cover(
+    connection: Connection, addressee: str, start: float, stop: float, reason: str, now: float
+) -> None:
+    """Record that messages from `start` to `stop` have been brought, though none were owed.
+
+    A span that begins at the same time for the same reason, recorded at the same time, is one and
+    the same.
+    """
+    values = {"addressee": addressee, "start": start, "reason": reason, "opened": now}
+    same = (table.c[name] == value for name, value in values.items())
+    done = connection.execute(sa.update(table).where(*same).values(stop=stop))
+    if not done.rowcount:
+        connection.execute(sa.insert(table).values(**values, stop=stop, healed=now, brought=0))
+
+
+def drop(connection: Connection, addressee: str, start: float) -> None:
+    """Forget what is or was owed from `start` on (epoch seconds)."""
+    mine = (table.c.addressee == addressee, table.c.start >= start)
+    connection.execute(sa.delete(table).where(*mine))
+
+
+def read(connection: Connection) -> list[Debt]:
+    """All that is or was owed, the latest first."""
+    return _read(connection)
+
+
+def still(connection: Connection) -> list[Debt]:
+    """What is still owed, the latest first."""
+    return _read(connection, *STILL)
+
+
+def ids_needed_since(connection: Connection) -> float | None:
+    """When the first id arrived that may have to be compared with what is still owed.
+
+    A plugin's history is compared with what has come since the plugin joined. None: nothing is
+    owed.
+    """
+    begins = sa.case((table.c.reason == BEFORE_THE_PLUGIN, table.c.opened), else_=table.c.start)
+    earliest: float | None = connection.execute(
+        sa.select(sa.func.min(begins)).where(*STILL)
+    ).scalar()
+    return earliest
+
+
+def missed(connection: Connection, ident: str) -> list[Missed]:
+    """What the plugin was not handed of what the journal had, and is still owed."""
+    mine = (table.c.addressee == ident, *STILL, table.c.until.is_not(None))
+    columns = (table.c.after, table.c.until, table.c.start)
+    return [Missed(*row) for row in connection.execute(sa.select(*columns).where(*mine))]
+
+
+def reach(connection: Connection, number: int, reached: float, brought: int) -> None:
+    """Note how far history has been read, and how many messages that brought."""
+    values = {"reached": reached, "brought": table.c.brought + brought}
+    connection.execute(sa.update(table).where(table.c.id == number).values(values))
+
+
+def fill(connection: Connection, number: int, position: int) -> None:
+    """Note that all of it stands in the journal, up to `position`."""
+    connection.execute(sa.update(table).where(table.c.id == number).values(filled=position))
+
+
+def accept(connection: Connection, numbers: Collection[int], now: float) -> int:
+    """Let what is owed under those numbers stay missing; how many still were owed."""
+    given = sa.update(table).where(table.c.id.in_(numbers), *STILL).values(accepted=now)
+    return connection.execute(given).rowcount
+
+
+def heal(connection: Connection, running: Collection[str], now: float) -> list[Debt]:
+    """Take what has been filled and counted for healed; returns these.
+
+    Of what is owed to everybody, the plugins `running` decide, but for those that are suspended.
+    """
+    columns = (checkpoint.c.ident, checkpoint.c.position)
+    counting = sa.select(*columns).where(checkpoint.c.suspended.is_(None))
+    positions = {ident: at for ident, at in connection.execute(counting) if ident in running}
+    done = [debt for debt in still(connection) if _is_counted(debt, positions)]
+    numbers = [debt.id for debt in done]
+    if numbers:
+        connection.execute(sa.update(table).where(table.c.id.in_(numbers)).values(healed=now))
+    return done
+
+
+def _read(connection: Connection, *conditions: sa.ColumnElement[bool]) -> list[Debt]:
+    query = sa.select(*(table.c[name] for name in Debt._fields)).where(*conditions)
+    found = connection.execute(query.order_by(table.c.stop.desc(), table.c.id.desc()))
+    return [Debt(*row) for row in found]
+
+
+def _is_counted(debt: Debt, positions: dict[str, int]) -> bool:
+    if debt.filled is None:
+        return False
+    if debt.addressee == EVERYBODY:
+        return all(position >= debt.filled for position in positions.values())
+    return positions.get(debt.addressee, -1) >= debt.filled
