@@ -28,6 +28,7 @@ MAXIMUM_DEPTH = 200
 """Levels of nesting that are always taken; well below what any JSON decoder can follow."""
 
 _YEAR_PREFIX = re.compile(r"^[0-9]{4}-(?=.)")
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
 class Entry(NamedTuple):
@@ -114,7 +115,7 @@ def message_id(message: Mapping[str, Any], stamp: float | None) -> str:
         return f"arrival-{uuid4()}"
     parts = [message["topic"], int(stamp), message.get("msg")]
     try:
-        canonical = json.dumps(parts, sort_keys=True, separators=(",", ":"))
+        canonical = _canonical(parts)
     except RecursionError:
         raise RefusedError("nested too deeply") from None
     return f"derived-{hashlib.sha256(canonical.encode()).hexdigest()[:32]}"

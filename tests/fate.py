@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import event
 
-from statscache.engine import Engine, counting, retention, upkeep
+from statscache.engine import Engine, backlog, counting, importer, recall, retention, upkeep
 from statscache.journal import Journal
 from statscache.store import Store, schema
 
@@ -33,7 +33,11 @@ class Place(NamedTuple):
     step: str
 
 
-PHASES: dict[str, tuple[Any, str, tuple[str, ...]]] = {
+Phases = dict[str, tuple[Any, str, tuple[str, ...]]]
+
+BRINGING = "bringing what was missed"
+
+PHASES: Phases = {
     "opening the journal": (Journal, "__init__", JOURNAL),
     "starting": (Engine, "start", (*STORE, JOURNAL_STATEMENT)),
     "migrating": (schema, "upgrade", STORE),
@@ -48,20 +52,35 @@ PHASES: dict[str, tuple[Any, str, tuple[str, ...]]] = {
 }
 """What the daemon can be at (the innermost counts), the function that does it, and its steps."""
 
+PHASES_OF_HISTORY: Phases = {
+    "reading history": (backlog.Backlog, "work", (*STORE, JOURNAL_STATEMENT)),
+    BRINGING: (importer.Importer, "bring", JOURNAL),
+    "disowning": (Journal, "disown", JOURNAL),
+    "recalling": (recall, "recall", STORE),
+}
+"""The same, where there is a history; bringing is a way of taking in, and counts as bringing."""
+
 IDLE = "in between"
 NOWHERE = Place("", "")
-PLACES = [Place(phase, step) for phase, (_, _, steps) in PHASES.items() for step in steps]
-PLACES.append(Place(IDLE, ACCEPTED))
+
+
+def _places(phases: Phases) -> list[Place]:
+    return [Place(phase, step) for phase, (_, _, steps) in phases.items() for step in steps]
+
+
+PLACES = [*_places(PHASES), Place(IDLE, ACCEPTED)]
+PLACES_OF_HISTORY = _places(PHASES_OF_HISTORY)
 
 
 class Report(ctypes.Structure):
     """What a life tells its parent, in memory that they share.
 
-    How much of the feed it has acknowledged, the time it had come to (epoch seconds), and where it
-    killed itself.
+    How much of the feed the bus has sent it, and how much of that it has acknowledged, the time it
+    had come to (epoch seconds), and where it killed itself.
     """
 
     _fields_ = (
+        ("sent", ctypes.c_long),
         ("acknowledged", ctypes.c_long),
         ("now", ctypes.c_double),
         ("phase", ctypes.c_char * 32),
@@ -108,7 +127,7 @@ class Fate:
 
     def watch_phases(self) -> None:
         """Tell what the daemon is at, from now on."""
-        for phase, (owner, function, _) in PHASES.items():
+        for phase, (owner, function, _) in (PHASES | PHASES_OF_HISTORY).items():
             setattr(owner, function, self._within(phase, getattr(owner, function)))
 
     def watch_store(self, store: Store) -> None:
@@ -140,7 +159,7 @@ class Fate:
     def _within(self, phase: str, work: Callable[..., Any]) -> Callable[..., Any]:
         def working(*arguments: Any, **options: Any) -> Any:
             before = getattr(self._local, "phase", IDLE)
-            self._local.phase = phase
+            self._local.phase = BRINGING if before == BRINGING else phase
             try:
                 return work(*arguments, **options)
             finally:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from datagrepper import Archive, Datagrepper
 from pages import README, ROOT, Block, blocks
 
 DAY = 1_767_744_000
@@ -36,6 +37,7 @@ MOVED = {
 }
 """What stands elsewhere on the machine of an operator, and here in the directory."""
 
+ARCHIVE = "https://apps.fedoraproject.org/datagrepper"
 BACKUP = re.compile(r"(?<=/backups/)\d{8}T\d{6}Z")
 SECONDS = 60
 """How long a command may take, or may take to work."""
@@ -59,6 +61,7 @@ class Place:
             "PYTHONUNBUFFERED": "1",
         }
         self._running: list[subprocess.Popen[bytes]] = []
+        self._archive: Datagrepper | None = None
         shutil.copytree(ROOT / "fedmsg.d", folder / "fedmsg.d")
         self.run(f"python -c {shlex.quote(FILL)}", given="\n".join(map(json.dumps, messages())))
 
@@ -66,7 +69,14 @@ class Place:
         """Write the file that the block is, unless its place is elsewhere on the machine."""
         path = self.here / block.name
         if block.name and path.is_relative_to(self.folder):
-            path.write_text(block.text)
+            path.write_text(self._archived(block.text))
+
+    def _archived(self, text: str) -> str:
+        """`text` with an archive that stands here, and has what was sent."""
+        if ARCHIVE in text and self._archive is None:
+            self._archive = Datagrepper(Archive(list(messages())[1:]))
+            self._archive.__enter__()
+        return text.replace(ARCHIVE, self._archive.url) if self._archive else text
 
     def install(self, what: str) -> None:
         self.run(pip_install(what, self._installed))
@@ -126,6 +136,8 @@ class Place:
             process.terminate()
         for process in self._running:
             process.wait(SECONDS)
+        if self._archive:
+            self._archive.__exit__()
 
 
 def messages() -> Iterator[dict[str, Any]]:

@@ -50,9 +50,8 @@ from statscache.engine import Engine, upkeep
 from statscache.errors import BackupError, OwnerError
 from statscache.journal import Journal
 from statscache.message import EVERYBODY
-from statscache.store import Store, ownership, schema
+from statscache.store import Store, ownership, progress, schema
 from statscache.store.tables import JOURNAL_LOST, NOT_LISTENING, TRIMMED
-from statscache.store import progress
 
 PG_DUMP = str(PROGRAMS / "pg_dump")
 DAY = 86_400

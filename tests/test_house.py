@@ -20,7 +20,7 @@ FLOORS = {
     "ground": {"errors", "config", "files", "message", "schedule", "text", "times"},
     "furniture": {"formats", "journal", "models"},
     "rooms": {"history", "plugins", "store"},
-    "staff": {"backup", "engine", "registry", "timed"},
+    "staff": {"backup", "engine", "registry", "timed", "verify"},
     # Where the world comes in. The service opens them: it asks fedmsg who a message is about.
     "doors": {"cli", "consumer", "demo", "hubconfig", "meta", "producers", "service", "web"},
     "guests": {"builtin"},

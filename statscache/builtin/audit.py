@@ -41,7 +41,7 @@ class Audit(BasePlugin):
     name = "audit"
     interval = timedelta(minutes=1)
     unit = "messages"
-    envelope_only = True
+    reads_only = envelope_only = True
     by_arrival = ("late",)
     model: Any = count_model("audit-1m", (), also=("late", "fingerprint_1", "fingerprint_2"))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -27,7 +27,7 @@ class Volume(Count):
 
     name = "volume"
     unit = "messages"
-    envelope_only = True
+    reads_only = envelope_only = True
 
 
 class VolumeByCategory(Count):
@@ -35,7 +35,7 @@ class VolumeByCategory(Count):
 
     name, by = "volume, by category", ("category",)
     unit = "messages"
-    envelope_only = True
+    reads_only = envelope_only = True
 
     def count(self, message: Message) -> Iterator[str]:
         yield topic_parts(message).category
@@ -46,7 +46,7 @@ class VolumeByTopic(Count):
 
     name, by = "volume, by topic", ("topic",)
     unit = "messages"
-    envelope_only = True
+    reads_only = envelope_only = True
 
     def count(self, message: Message) -> Iterator[str]:
         yield message["topic"]
@@ -59,8 +59,8 @@ class VolumeByUser(Count):
     unit = "messages"
     reads_only = True
 
-    def count(self, message: Message) -> Iterator[str]:
-        yield from users(message)
+    def count(self, message: Message) -> Iterable[str]:
+        return users(message)
 
 
 class VolumeByPackage(Count):
@@ -70,8 +70,8 @@ class VolumeByPackage(Count):
     unit = "messages"
     reads_only = True
 
-    def count(self, message: Message) -> Iterator[str]:
-        yield from packages(message)
+    def count(self, message: Message) -> Iterable[str]:
+        return packages(message)
 
 
 volume = Volume.at(*INTERVALS)

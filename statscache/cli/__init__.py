@@ -19,6 +19,7 @@ from .journal import journal
 from .plugins import plugins
 from .replay import replay
 from .serve import serve
+from .verify import verify
 
 LONGEST = 1_000
 """Characters of an error."""
@@ -49,5 +50,5 @@ def main() -> None:
     """
 
 
-for command in (backlog, backup, db, dead_letters, demo, journal, plugins, replay, serve):
+for command in (backlog, backup, db, dead_letters, demo, journal, plugins, replay, serve, verify):
     main.add_command(command)

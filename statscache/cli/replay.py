@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -27,7 +28,10 @@ from ..text import printable
 from .printing import console
 
 SHOWN = 20
-"""Broken lines that are named; more are only counted."""
+"""What cannot be read and is named; more is only counted."""
+
+GARBAGE = (100_000, 50, 100)
+"""When Python looks for reference cycles: messages have none, and there are very many of them."""
 
 INTERRUPTED = 130
 """The exit code after Ctrl-C, as shells have it."""
@@ -36,8 +40,9 @@ INTERRUPTED = 130
 class Account:
     """What has become of the messages so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, addressees: Sequence[str]) -> None:
         self.read = self.broken = 0
+        self._each = f" for each of {len(addressees)} statistics" if addressees[1:] else ""
         self.brought = Brought(0, 0, 0, Counter())
         self._begun = time.monotonic()
 
@@ -57,7 +62,8 @@ class Account:
     def lines(self) -> Iterator[str]:
         """For people."""
         rate = self.read / self.seconds
-        yield f"{self.read:,} messages in {self.seconds:,.1f} s, {rate:,.0f} a second"
+        messages = "message" if self.read == 1 else "messages"
+        yield f"{self.read:,} {messages}{self._each} in {self.seconds:,.1f} s, {rate:,.0f} a second"
         yield f"{self.brought.new:,} new, {self.brought.known:,} already known"
         if self.brought.doubtful:
             yield (
@@ -67,7 +73,7 @@ class Account:
         for reason, number in sorted(self.brought.refused.items()):
             yield f"{number:,} refused: {reason}"
         if self.broken:
-            yield f"{self.broken:,} broken {'line' if self.broken == 1 else 'lines'}"
+            yield f"{self.broken:,} could not be read"
 
 
 @click.command()
@@ -99,7 +105,7 @@ def replay(files: Sequence[str], idents: Sequence[str], stop: bool, dry_run: boo
     installed = service.load(config)
     connections = len(installed.enabled) + config["statscache.engine.workers"]
     addressees = tuple(dict.fromkeys(idents)) or (EVERYBODY,)
-    account = Account()
+    account = Account(addressees)
     with closing(Store(config["statscache.sqlalchemy.uri"], connections)) as store:
         schema.prepare(store)
         entrance.require(idents, installed, store)
@@ -111,8 +117,9 @@ def replay(files: Sequence[str], idents: Sequence[str], stop: bool, dry_run: boo
         except KeyboardInterrupt:
             ending, code = "interrupted: run it again for the rest", INTERRUPTED
         finally:
-            for line in filter(None, [*account.lines(), ending]):
-                click.echo(line)
+            if account.read or ending:
+                for line in filter(None, [*account.lines(), ending]):
+                    click.echo(line)
     if code:
         raise SystemExit(code)
     if not account.is_whole:
@@ -123,13 +130,13 @@ def _bring(
     config: Config, installed: Registry, store: Store, addressees: Sequence[str], screen: Screen
 ) -> str:
     """Bring what is recorded in; who counts it."""
-    with entrance.enter(config, installed, store, addressees) as door:
+    with _seldom_collecting(), entrance.enter(config, installed, store, addressees) as door:
         coverage = Coverage(store, addressees, time.time())
         for step in bring(screen.lines(), door.importer, coverage, door.pace, addressees):
             screen.show(step)
         if not door.counts:
             return "the daemon counts them"
-        door.pace.keep(0)
+        door.pace.settle()
         return "all are counted"
 
 
@@ -170,7 +177,17 @@ class Screen:
         if self._account.broken <= SHOWN:
             self._bars.console.print(printable(str(error)))
         elif self._account.broken == SHOWN + 1:
-            self._bars.console.print("more broken lines are only counted")
+            self._bars.console.print("more are only counted")
+
+
+@contextmanager
+def _seldom_collecting() -> Iterator[None]:
+    before = gc.get_threshold()
+    gc.set_threshold(*GARBAGE)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from ..engine import entrance
 from ..engine.entrance import Entrance
 from ..errors import ConfigError
 from ..history import Datagrepper
-from ..journal import Reader, Span
+from ..journal import Reader, Span, lock
 from ..registry import Registry, Statistic
 from ..store import Store, checkpoints, schema
 from ..verify import totals as hourly
@@ -92,7 +92,7 @@ def verify(
     with ExitStack() as stack:
         store = stack.enter_context(_store(config, installed))
         statistics = _chosen(idents, installed, store, verdict)
-        door = stack.enter_context(entrance.enter(config, installed, store)) if mends else None
+        door = stack.enter_context(_door(config, installed, store)) if mends else None
         journal = stack.enter_context(closing(Reader(Path(config["statscache.journal.path"]))))
         screen = stack.enter_context(_screen(span))
         case = Case(config, store, journal, screen.watched(source), now)
@@ -124,12 +124,12 @@ def _verify(
         verdict.add(found)
         if not (door and found.differences):
             return
-        settle = door.pace.settle
-        done = repair(case, installed, span, found.differences, door.importer, settle)
-        verdict.mend(done)
-        if done.left or not found.more:
+        importer, settle = door.importer, door.pace.settle
+        done = repair(case, installed, statistics, span, found, importer, settle)
+        verdict.mend(found, done)
+        if done.left or not done.more:
             return
-        verdict.begin_again(found)
+        verdict.start_over(found)
 
 
 def _suspicious(
@@ -143,7 +143,7 @@ def _suspicious(
         )
     found = list(hourly.totals(case.store, counter, client, span))
     different = [one for one in found if one.stored != one.archived]
-    verdict.note_totals(len(found), different)
+    verdict.compare_totals(len(found), different)
     return union(one.span for one in different)
 
 
@@ -154,6 +154,15 @@ def _span(config: Config, since: float | None, until: float | None, now: float) 
     if start >= stop:
         raise click.UsageError(f"nothing lies between {utc(start)} and {utc(stop)}")
     return Span(start, stop)
+
+
+@contextmanager
+def _door(config: Config, installed: Registry, store: Store) -> Iterator[Entrance]:
+    with (
+        entrance.enter(config, installed, store) as door,
+        closing(lock.mend(config["statscache.journal.path"])),
+    ):
+        yield door
 
 
 @contextmanager

@@ -13,12 +13,11 @@ from ..config import Config
 from ..errors import HistoryAwayError, HistoryError
 from ..history import Datagrepper, Window
 from ..journal import Journal
-from ..message import EVERYBODY, Message
+from ..message import Message
 from ..registry import Statistic
 from ..store import Store, checkpoints, owed
 from ..store.owed import Debt
-from ..store.tables import BEFORE_THE_PLUGIN, RECALLED
-from . import errands
+from . import errands, recall
 from .errands import Due, Errand
 from .importer import Brought, Importer
 
@@ -68,6 +67,8 @@ class Backlog:
         self._again_at = now + AGAIN_EVERY
         self._look_at = -math.inf
         self._rest = REST
+        self._late: Errand | None = None
+        self._again_until: dict[int, float] = {}
         self._told: set[int] = set()
 
     def is_due(self, now: float) -> bool:
@@ -90,24 +91,34 @@ class Backlog:
             return False
         try:
             return self._run(errand, AT_MOST - waiting, now)
-        except HistoryError as error:
-            away = error.retry_after if isinstance(error, HistoryAwayError) else LONGEST_REST
-            self._look_at = now + max(self._rest, away)
-            self._rest = min(2 * self._rest, LONGEST_REST)
+        except Exception as error:
+            if self._stopping.is_set():
+                return False
+            self._postpone(error, now)
             raise
+
+    def _postpone(self, error: Exception, now: float) -> None:
+        least = 0.0
+        if isinstance(error, HistoryAwayError):
+            least = error.retry_after
+        elif isinstance(error, HistoryError):
+            least = LONGEST_REST
+        self._look_at = now + max(self._rest, least)
+        self._rest = min(2 * self._rest, LONGEST_REST)
 
     def is_left(self, now: float) -> bool:
         """Whether anything can be read now, or has been and is not counted."""
+        if self._owed(now) is not None:
+            return True
+        # Asked for last: what was due just now may have been read meanwhile.
         with self._store.reading() as connection:
-            filled = any(debt.filled is not None for debt in owed.still(connection))
-        return filled or self._owed(now) is not None
+            return any(debt.filled is not None for debt in owed.still(connection))
 
     def _next(self, now: float) -> Errand | None:
-        errand = self._owed(now)
-        if errand is None and self._again and now >= self._again_at:
+        if self._again and now >= self._again_at:
             self._again_at = now + AGAIN_EVERY
-            return errands.again(self._again, now)
-        return errand
+            self._late = errands.again(self._again, now)
+        return self._owed(now) or self._late
 
     def _owed(self, now: float) -> Errand | None:
         with self._store.reading() as connection:
@@ -118,7 +129,7 @@ class Backlog:
             for ident, statistic in self._statistics.items()
             if not known[ident].suspended
         }
-        return errands.plan(debts, running, self._overlap, now)
+        return errands.plan(debts, running, self._overlap, now, self._again_until)
 
     def _run(self, errand: Errand, room: int, now: float) -> bool:
         """Read `errand` until it is done, or `room` is filled; whether more is to be read."""
@@ -134,24 +145,18 @@ class Backlog:
         return True
 
     def _begin(self, errand: Errand) -> None:
-        for debt in (one.debt for one in errand.dues if one.debt.id not in self._told):
-            self._told.add(debt.id)
-            log.info("%s is read from history", _described(debt))
-            if debt.reached is None and debt.reason in (BEFORE_THE_PLUGIN, RECALLED):
-                self._disown(debt.addressee)
-
-    def _disown(self, ident: str) -> None:
-        """Forget what came for the plugin alone before its rows were begun anew."""
-        if ident != EVERYBODY:
-            with self._store.reading() as connection:
-                origin = checkpoints.read_one(connection, ident).origin
-            self._journal.disown(ident, origin)
+        for debt in (one.debt for one in errand.dues):
+            if debt.reached is None:
+                recall.forget(self._journal, self._store, debt)
+            if debt.id not in self._told:
+                self._told.add(debt.id)
+                log.info("%s is read from history", _described(debt))
 
     def _let_in(self, errand: Errand, part: Window, now: float) -> int:
         """Bring what has been read, and note how far that is; the number that were new."""
         _tell_of_refused(part)
         if not errand.dues:
-            return self._importer.bring(part.messages, now).new
+            return self._let_late_ones_in(errand, part, now)
         new = 0
         for due in errand.dues:
             if due.start < part.stop and due.stop > part.start:
@@ -159,7 +164,16 @@ class Backlog:
                 with self._store.writing() as connection:
                     reached = min(part.stop, due.stop)
                     owed.reach(connection, due.debt.id, reached, brought.new)
+                if errands.is_last(due, self._overlap):
+                    self._again_until[due.debt.id] = reached
                 new += brought.new
+        return new
+
+    def _let_late_ones_in(self, errand: Errand, part: Window, now: float) -> int:
+        new = self._importer.bring(part.messages, now).new
+        self._late = errand._replace(start=part.stop) if part.stop < errand.stop else None
+        if new:
+            log.info("history had %d messages that the bus had not brought", new)
         return new
 
     def _bring(self, due: Due, messages: Iterable[Message], now: float) -> Brought:

@@ -23,7 +23,7 @@ HOUR = 3_600
 class Slice:
     """The entries behind one position, up to another; `end` may be past the last of them.
 
-    Messages are decoded when they are first asked for, and shared by all who only read.
+    Messages and envelopes are made when they are first asked for, and shared by all who only read.
 
     Args:
         addressed: whether any of them, or any known id, was addressed to one plugin only.
@@ -35,14 +35,15 @@ class Slice:
         self.addressed = addressed
         self.earliest = min((one.entry.time for one in kept), default=math.inf)
         self._lock = threading.Lock()
-        self._messages: Sequence[Message] | None = None
+        self._shared: dict[bool, Sequence[Message]] = {}
 
-    def messages(self) -> Sequence[Message]:
-        """The message of each entry; not to be changed."""
+    def shared(self, envelope_only: bool) -> Sequence[Message]:
+        """The message of each entry, or the envelope; not to be changed."""
         with self._lock:
-            if self._messages is None:
-                self._messages = [decode(one.entry.body) for one in self.kept]
-            return self._messages
+            if envelope_only not in self._shared:
+                make = _envelope if envelope_only else _message
+                self._shared[envelope_only] = [make(one.entry) for one in self.kept]
+            return self._shared[envelope_only]
 
 
 class Bucket(NamedTuple):
@@ -88,7 +89,7 @@ class Handed(NamedTuple):
         other = self.journal.seen(name, EVERYBODY if addressee == self.ident else self.ident)
         if other is None or other.position >= one.position:
             return False
-        if any(each.holds(other.position, other.arrived) for each in self.missed):
+        if any(each.holds(other.position, other.arrived, one.entry.time) for each in self.missed):
             return False
         return other.position > self.origin or other.position == 0
 
@@ -101,16 +102,19 @@ class Slices:
         self._limit = limit
         self._maximum_bytes = maximum_bytes
         self._lock = threading.Lock()
-        self._recent: dict[tuple[int, int], Slice] = {}
+        self._recent: dict[int, Slice] = {}
 
     def read(self, after: int, until: int) -> Slice:
-        """The next slice with `after` < position <= `until`, a prefix cut by position."""
+        """A slice of what stands at `after` < position <= `until`, a prefix cut by position."""
         with self._lock:
-            if (after, until) not in self._recent:
-                while len(self._recent) >= KEPT_SLICES:
+            part = self._recent.get(after)
+            if part is None or part.end > until:
+                part = self._load(after, until)
+                self._recent.pop(after, None)
+                self._recent[after] = part
+                while len(self._recent) > KEPT_SLICES:
                     del self._recent[next(iter(self._recent))]
-                self._recent[after, until] = self._load(after, until)
-            return self._recent[after, until]
+            return part
 
     def forget(self) -> None:
         """Let go of what is kept in memory."""
@@ -156,9 +160,12 @@ def window_start(statistic: Statistic) -> Callable[[float], float]:
 
 def copies(statistic: Statistic, entries: Iterable[Entry]) -> Sequence[Message]:
     """The messages, or their envelopes where the plugin asks for no more; its own to change."""
-    if statistic.plugin.envelope_only:
-        return [_envelope(entry) for entry in entries]
-    return [decode(entry.body) for entry in entries]
+    make = _envelope if statistic.plugin.envelope_only else _message
+    return [make(entry) for entry in entries]
+
+
+def _message(entry: Entry) -> Message:
+    return decode(entry.body)
 
 
 def _envelope(entry: Entry) -> Message:
@@ -174,8 +181,8 @@ def _handed_over(
     statistic: Statistic, part: Slice, due: Sequence[int], kept: Sequence[Kept]
 ) -> Sequence[Message]:
     """The messages for the plugin: shared ones where it only reads, else copies of its own."""
-    if statistic.plugin.reads_only and not statistic.plugin.envelope_only and due:
-        shared = part.messages()
+    if statistic.plugin.reads_only and due:
+        shared = part.shared(statistic.plugin.envelope_only)
         return [shared[i] for i in due]
     return copies(statistic, (entry for _, entry in kept))
 

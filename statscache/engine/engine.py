@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from ..config import Config
 from ..errors import JournalDamagedError, OwnerError, RefusedError, StatscacheError, StoreError
 from ..history import Datagrepper
-from ..journal import Journal
+from ..journal import Journal, Span
 from ..registry import Registry, Statistic
 from ..store import Store, checkpoints, deadletters, owed, ownership, schema
 from ..store.checkpoints import Checkpoint
@@ -95,6 +95,9 @@ class Engine:
         Raises:
             StatscacheError: the database cannot be used as it is; the message says the cure.
         """
+        if not self.journal.spans():
+            # Statistics that join now, and are killed before they listen, have a gap behind them.
+            self.journal.append((), Span(now, now))
         try:
             self._prepare(now)
         except SQLAlchemyError as error:

@@ -21,6 +21,9 @@ from .pace import Pace
 
 COPY = "journal.sqlite"
 
+TOGETHER = 5_000
+"""Entries in one transaction where nobody else waits to write."""
+
 
 class Entrance(NamedTuple):
     """What brings messages in, and how fast; `counts`: this process, no daemon, counts them."""
@@ -54,6 +57,7 @@ def enter(
     except JournalInUseError:
         with closing(Writer(path)) as guest:
             ownership.require_fed(store, guest)
+            guest.expect_much()
             _require_joined(addressees, store)
             pace = Pace(guest, store, installed.enabled, now=now)
             yield Entrance(Importer(guest, store, config), pace, False)
@@ -66,7 +70,8 @@ def enter(
         moment = now()
         journal.append((), Span(moment, moment))
         pace = Pace(journal, store, installed.enabled, engine, now=now)
-        yield Entrance(Importer(journal, store, config), pace, True)
+        journal.expect_much()
+        yield Entrance(Importer(journal, store, config, TOGETHER), pace, True)
     finally:
         engine.stop(now())
 

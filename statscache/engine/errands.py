@@ -6,7 +6,8 @@ import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from ..message import EVERYBODY, Message
+from ..journal import Span
+from ..message import EVERYBODY, Message, usable_time
 from ..registry import Statistic
 from ..store.owed import Debt
 from ..store.tables import ASKED, BEFORE_THE_PLUGIN, RECALLED
@@ -38,35 +39,53 @@ class Errand(NamedTuple):
     dues: Sequence[Due]
 
 
-def due(debt: Debt, overlap: float, now: float) -> Due | None:
-    """What of `debt` is to be read now.
+def span(debt: Debt, overlap: float) -> Span:
+    """The time that is read for `debt`, epoch seconds.
 
-    A gap is read with an overlap on both sides. As long as that has not wholly passed, some may
-    come late: then the end is read again. What rows begin with has none before it, and what was
-    asked for is just that.
+    A gap is read with an overlap on both sides. What rows begin with has none before it, and what
+    was asked for is just that.
     """
     start = debt.start if debt.reason in BEGINNINGS else debt.start - overlap
-    end = debt.stop + (0 if debt.reason == ASKED else overlap)
+    return Span(start, debt.stop + (0 if debt.reason == ASKED else overlap))
+
+
+def due(debt: Debt, overlap: float, now: float, again: float = -math.inf) -> Due | None:
+    """What of `debt` is to be read now.
+
+    As long as the overlap has not wholly passed, some may come late: then the end is read again,
+    and has been up to `again`.
+    """
+    start, end = span(debt, overlap)
     reached = start if debt.reached is None else debt.reached
     if now >= end:
-        return Due(debt, max(start, min(reached, 2 * debt.stop - end)), end)
-    return Due(debt, reached, now) if reached < debt.stop else None
+        return Due(debt, max(start, again, min(reached, 2 * debt.stop - end)), end)
+    until = min(now, debt.stop)
+    return Due(debt, reached, until) if reached < until else None
 
 
 def is_last(due: Due, overlap: float) -> bool:
     """Whether nothing of the debt is left to be read after that."""
-    return due.stop >= due.debt.stop + (0 if due.debt.reason == ASKED else overlap)
+    return due.stop >= span(due.debt, overlap).stop
 
 
 def plan(
-    debts: Iterable[Debt], statistics: Mapping[str, Statistic], overlap: float, now: float
+    debts: Iterable[Debt],
+    statistics: Mapping[str, Statistic],
+    overlap: float,
+    now: float,
+    again: Mapping[int, float],
 ) -> Errand | None:
     """The next errand: what everybody lacks comes first, and of that the latest.
 
-    What several plugins lack of the same time is read once for all of them.
+    What several plugins lack of the same time is read once for all of them. `again` is how far the
+    ends of debts have been read again, by number.
     """
     readable = [one for one in debts if one.addressee == EVERYBODY or one.addressee in statistics]
-    dues = [one for one in (due(debt, overlap, now) for debt in readable) if one]
+    dues = [
+        one
+        for one in (due(debt, overlap, now, again.get(debt.id, -math.inf)) for debt in readable)
+        if one
+    ]
     if not dues:
         return None
     first = min(dues, key=lambda one: (one.debt.addressee != EVERYBODY, -one.debt.stop))
@@ -90,11 +109,16 @@ def wanted(
     due: Due, statistics: Mapping[str, Statistic], messages: Iterable[Message]
 ) -> list[Message]:
     """Those of `messages` that are for the one to whom it is due."""
-    timely = (one for one in messages if due.start <= one.get("timestamp", -math.inf) < due.stop)
+    timely = [one for one in messages if due.start <= _time(one) < due.stop]
     if due.debt.addressee == EVERYBODY:
-        return list(timely)
+        return timely
     patterns = statistics[due.debt.addressee].plugin.topics
     return [one for one in timely if patterns is None or wants(tuple(patterns), one["topic"])]
+
+
+def _time(message: Message) -> float:
+    time = usable_time(message.get("timestamp"))
+    return -math.inf if time is None else time
 
 
 def _errand(dues: Sequence[Due], topics: Topics) -> Errand:

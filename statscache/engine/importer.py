@@ -12,7 +12,7 @@ from ..journal import Span, Writer
 from ..message import EVERYBODY, Entry, Message, entry, message_id, usable_time
 from ..store import Store, checkpoints, owed, spans
 from ..store.owed import Debt
-from ..store.tables import ASKED, REPLAYED
+from ..store.tables import ASKED, RECALLED, REPLAYED
 
 TOGETHER = 500
 """Entries in one transaction; the next one lets the live flow in between."""
@@ -40,10 +40,17 @@ class Brought(NamedTuple):
 
 
 class Importer:
-    """Brings messages of the past into `journal`, also while a daemon writes it."""
+    """Brings messages of the past into `journal`, also while a daemon writes it.
 
-    def __init__(self, journal: Writer, store: Store, config: Config) -> None:
+    Args:
+        together: entries in one transaction, at the most.
+    """
+
+    def __init__(
+        self, journal: Writer, store: Store, config: Config, together: int = TOGETHER
+    ) -> None:
         self._journal = journal
+        self._together = together
         self._store = store
         self._overlap = config["statscache.datagrepper.overlap"]
         self._maximum_future = config["statscache.consumer.maximum_future"]
@@ -71,21 +78,23 @@ class Importer:
         return brought
 
     def _append(self, entries: Sequence[Entry]) -> int:
-        parts = range(0, len(entries), TOGETHER)
-        return sum(self._journal.append(entries[part : part + TOGETHER]) for part in parts)
+        parts = range(0, len(entries), self._together)
+        return sum(self._journal.append(entries[part : part + self._together]) for part in parts)
 
     def _entries(
         self, messages: Iterable[Message], now: float, refused: Counter[str]
     ) -> list[Entry]:
         nameless = self._journal.has_derived()
-        made = []
+        made, derived = [], []
         for message in messages:
             try:
                 one = self._entry(message, now)
-                made.append(self._under_known_name(message, one) if nameless else one)
+                if nameless:
+                    derived.append(message_id({**message, "msg_id": None}, one.time))
+                made.append(one)
             except RefusedError as error:
                 refused[error.reason] += 1
-        return made
+        return self._under_known_names(made, derived) if nameless else made
 
     def _entry(self, message: Message, now: float) -> Entry:
         if usable_time(message.get("timestamp")) is None:
@@ -95,13 +104,16 @@ class Importer:
             message, now, maximum_future=self._maximum_future, maximum_bytes=self._maximum_bytes
         )
 
-    def _under_known_name(self, message: Message, made: Entry) -> Entry:
-        """The entry under the id by which the journal knows it.
+    def _under_known_names(self, made: Sequence[Entry], derived: Sequence[str]) -> list[Entry]:
+        """The entries under the ids by which the journal knows them.
 
         An archive invents an id for what was sent without one, and has a derived one here.
         """
-        derived = message_id({**message, "msg_id": None}, made.time)
-        return made._replace(id=derived) if self._journal.knows(derived) else made
+        parts = range(0, len(derived), TOGETHER)
+        found = [self._journal.all_seen(derived[part : part + TOGETHER]) for part in parts]
+        known = {one.id for part in found for one in part}
+        pairs = zip(made, derived, strict=True)
+        return [one._replace(id=name) if name in known else one for one, name in pairs]
 
 
 class _Past:
@@ -145,13 +157,20 @@ class _Past:
             for one in debts
             if one.opened < self._forgotten and _was_brought(one, addressee, joined)
         ]
+        recalls = [one for one in debts if (one.addressee, one.reason) == (addressee, RECALLED)]
         self._replayed[addressee] = [
-            Span(one.start, one.stop) for one in brought if one.reason == REPLAYED
+            _before(recalls, one) for one in brought if one.reason == REPLAYED
         ]
         self._covered[addressee] = [
             *(Span(max(start, joined), stop) for start, stop in listened),
             *(Span(one.start, one.stop) for one in brought),
         ]
+
+
+def _before(recalls: Iterable[Debt], debt: Debt) -> Span:
+    """What has been brought, but for what was recalled since."""
+    since = [one.start for one in recalls if one.opened >= debt.opened]
+    return Span(debt.start, min(debt.stop, *since)) if since else Span(debt.start, debt.stop)
 
 
 def _is_missing(debt: Debt) -> bool:

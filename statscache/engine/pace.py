@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time as clock
 from collections.abc import Callable, Collection
 
@@ -11,12 +12,15 @@ from ..store import Store, checkpoints
 from .engine import Engine
 
 MOST = 50_000
-"""Entries that may wait to be counted; who brings more waits for that."""
+"""Entries that may wait for the daemon to count them; who brings more waits for that."""
 
-TICK = 0.5
-"""Seconds between two turns of an engine of one's own."""
+TOGETHER, TICK = 20_000, 5.0
+"""Entries that wait for an engine of one's own, and seconds; then it counts them all."""
 
 POLL = 0.1
+TURN = 1.0
+"""Seconds between two looks at what is counted: by the daemon, by an engine of one's own."""
+
 PATIENCE = 300.0
 """Seconds in which something has to be counted."""
 
@@ -45,7 +49,7 @@ class Pace:
         self._engine = engine
         self._patience = patience
         self._now = now
-        self._ticked = 0.0
+        self._settled = -math.inf
 
     def keep(self, most: int = MOST) -> None:
         """Return once no more than `most` entries wait to be counted.
@@ -53,11 +57,32 @@ class Pace:
         Raises:
             StalledError: nothing is counted any more.
         """
-        if self._engine and clock.monotonic() - self._ticked >= TICK:
-            self._engine.drain(self._now(), 0)
-            self._ticked = clock.monotonic()
+        if not self._engine:
+            self._wait_for(lambda: self._journal.end() - most)
+        elif self._is_due(min(most, TOGETHER)):
+            # Not while more comes in: then each statistic is soon at a place of its own, and the
+            # journal is read for each of them.
+            self.settle()
+            self._settled = clock.monotonic()
+
+    def settle(self) -> None:
+        """Return once all is counted that stands in the journal now.
+
+        Raises:
+            StalledError: nothing is counted any more.
+        """
+        end = self._journal.end()
+        self._wait_for(lambda: end)
+
+    def _is_due(self, most: int) -> bool:
+        if clock.monotonic() - self._settled >= TICK:
+            return True
+        return self._slowest()[0] < self._journal.end() - most
+
+    def _wait_for(self, position: Callable[[], int]) -> None:
+        """Return once all have counted up to `position`."""
         reached, since = -1, clock.monotonic()
-        while (slowest := self._slowest())[0] < self._journal.end() - most:
+        while (slowest := self._slowest())[0] < position():
             if slowest[0] > reached:
                 reached, since = slowest[0], clock.monotonic()
             elif clock.monotonic() - since > self._patience:
@@ -70,7 +95,7 @@ class Pace:
 
     def _wait(self) -> None:
         if self._engine:
-            self._engine.drain(self._now(), POLL)
+            self._engine.drain(self._now(), TURN)
         else:
             clock.sleep(POLL)
 

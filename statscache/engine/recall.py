@@ -6,14 +6,17 @@ from sqlalchemy.engine import Connection
 
 from ..config import Config
 from ..errors import PluginError
-from ..journal import Span
+from ..journal import Span, Writer
+from ..message import EVERYBODY
 from ..plugins import BasePlugin
 from ..registry import Registry, Statistic
 from ..store import Store, changes, checkpoints, deadletters, owed
-from ..store.tables import RECALLED
+from ..store.checkpoints import Checkpoint
+from ..store.owed import Debt
+from ..store.tables import BEFORE_THE_PLUGIN, RECALLED
 from ..store.transaction import Transaction
 from ..times import moment
-from . import joining
+from . import errands, joining, retention
 from .buckets import window_start
 
 
@@ -24,48 +27,93 @@ def recall(
 
     In one transaction, also while a daemon counts. The plugin goes on with what comes in; what
     came before is brought to it alone. Its dead letters of that time go: they come again, too.
-    Returns what is owed.
+    Returns what is owed. That begins earlier than asked for, where history was brought to the
+    plugin alone that reaches into the time: it cannot be told where in that a message stood.
 
     Raises:
         PluginError: its rows cannot be told from those of another.
         sqlalchemy.exc.DBAPIError: the database is away; nothing was changed.
     """
     statistic = registry.enabled[ident]
+    require_own_rows(statistic, registry)
     plugin = statistic.build(config)
-    _refuse_shared(plugin, statistic, registry)
-    start = 0.0 if since is None else float(window_start(statistic)(since))
-    owes = Span(joining.begins(statistic, config, now) if since is None else start, now)
 
     def lock(connection: Connection) -> int:
-        revision = checkpoints.lock(connection, ident).revision
-        if since is None:
-            horizon = joining.horizon(statistic, config, now)
-            checkpoints.reset(connection, ident, str(statistic.plugin.version), horizon, now)
-        else:
-            checkpoints.recall(connection, ident)
-        return revision
+        return checkpoints.lock(connection, ident).revision
 
     with Transaction(store, ident, lock) as transaction:
         connection = transaction.connection()
+        held, debts = checkpoints.read_one(connection, ident), owed.read(connection)
+        if since is None:
+            start, owes = 0.0, Span(_first(statistic, config, held, debts, now), now)
+            horizon = min(joining.horizon(statistic, config, now), owes.start)
+            version = str(statistic.plugin.version)
+            checkpoints.reset(connection, ident, version, horizon, now)
+        else:
+            start = _from(statistic, config, debts, since)
+            owes = Span(max(start, held.horizon), now)
         plugin.revert(moment(start), transaction.session)
         transaction.session.flush()
         deadletters.remove_since(connection, ident, start)
-        owed.drop(connection, ident, start)
-        owed.owe(connection, ident, *owes, RECALLED, now)
+        owed.recall(connection, ident, start, *owes, held.position, now)
         changes.note(connection, ident, transaction.revision, (), now)
         transaction.commit()
     return owes
 
 
-def _refuse_shared(plugin: BasePlugin, statistic: Statistic, registry: Registry) -> None:
-    """Refuse to delete rows of others, unless the plugin itself knows which are its own."""
+def require_own_rows(statistic: Statistic, registry: Registry) -> None:
+    """Refuse to delete rows of others, unless the plugin itself knows which are its own.
+
+    Raises:
+        PluginError: its rows cannot be told from those of another.
+    """
     others = [
-        one.ident
-        for one in registry.enabled.values()
-        if one.model is statistic.model is not None and one is not statistic
+        ident
+        for ident, one in sorted(registry.enabled.items())
+        if one.model is statistic.model is not None and ident != statistic.ident
     ]
-    if others and type(plugin).revert is BasePlugin.revert:
+    if others and statistic.plugin.revert is BasePlugin.revert:
         raise PluginError(
             f"{statistic.ident} keeps its rows in one table with {', '.join(others)}: they cannot "
             "be told apart, unless its plugin has a `revert` of its own"
         )
+
+
+def forget(journal: Writer, store: Store, debt: Debt) -> None:
+    """Let what came in for the plugin alone come again, where its rows were begun anew.
+
+    Before history is read for `debt`, and as often as that is begun.
+    """
+    if debt.addressee == EVERYBODY or debt.reason not in (BEFORE_THE_PLUGIN, RECALLED):
+        return
+    with store.reading() as connection:
+        origin = checkpoints.read_one(connection, debt.addressee).origin
+        mine = [one for one in owed.read(connection) if one.addressee == debt.addressee]
+    # What was brought for a time that is not recalled has to be known still.
+    if not any(one.id < debt.id for one in mine):
+        journal.disown(debt.addressee, origin if debt.until is None else debt.until)
+
+
+def _from(statistic: Statistic, config: Config, debts: list[Debt], since: float) -> float:
+    """The start of the first window that is recalled, epoch seconds."""
+    start = window_start(statistic)
+    overlap = config["statscache.datagrepper.overlap"]
+    brought = [errands.span(one, overlap) for one in debts if one.addressee == statistic.ident]
+    if any(one.stop > start(since) for one in brought):
+        since = min(since, *(one.start for one in brought))
+    return max(0.0, float(start(since)))
+
+
+def _first(
+    statistic: Statistic, config: Config, held: Checkpoint, debts: list[Debt], now: float
+) -> float:
+    """From when on the history is owed: no less than it had, epoch seconds."""
+    had = [
+        debt.start
+        for debt in debts
+        if debt.addressee in (EVERYBODY, statistic.ident)
+        and debt.opened >= held.created
+        and debt.accepted is None
+    ]
+    first = min(joining.begins(statistic, config, now), held.created, *had)
+    return max(float(window_start(statistic)(first)), retention.horizon(statistic, config, now))

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from ..config import DAY
 from ..errors import RefusedError, ReplayError
 from ..history import as_fedmsg
 from ..history.lines import Line
@@ -17,10 +18,12 @@ from ..store.tables import REPLAYED
 from .importer import Brought, Importer
 from .pace import Pace
 
-TOGETHER = 2_000
+TOGETHER = 5_000
 """Messages between two looks at how far the statistics are."""
 
 HOUR = 3_600
+FAR = 2 * 366 * DAY
+"""Seconds ahead of now; what is stamped so is refused, whatever the settings say."""
 
 
 class Step(NamedTuple):
@@ -75,7 +78,7 @@ class Coverage:
     def widen(self, messages: Iterable[Message]) -> None:
         """Let it hold the hours in which `messages` were sent."""
         times = (usable_time(message.get("timestamp")) for message in messages)
-        hours = {int(time // HOUR) for time in times if time is not None}
+        hours = {int(time // HOUR) for time in times if time and time < self._since + FAR}
         new = sorted(hours - self._hours)
         if not new:
             return

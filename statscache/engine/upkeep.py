@@ -114,4 +114,5 @@ def _forget_before(connection: Connection, journal: Journal, config: Config, cou
     if needed is None:
         return before
     overlap: float = config["statscache.datagrepper.overlap"]
-    return min(before, max(needed - overlap, newest - HOLD_IDS))
+    # Once for what is read before the gap, and once for stamps that are ahead of their arrival.
+    return min(before, max(needed - 2 * overlap, newest - HOLD_IDS))

@@ -18,7 +18,8 @@ from ..text import one_line
 from .reader import require
 
 LOCK_POLL = 0.2
-GUESTS = ".guests"
+GUESTS = ".guests.lock"
+MENDING = ".mending.lock"
 
 log = logging.getLogger(__name__)
 
@@ -85,6 +86,22 @@ def keep_out(path: Path) -> IO[str]:
             f"a command such as `statscache replay` writes into the journal {path}: end it first"
         )
     return guests
+
+
+def mend(path: Path) -> IO[str]:
+    """Be the only one who mends rows that come from the journal `path`, until that is closed.
+
+    Raises:
+        JournalInUseError: another one does.
+        JournalError: the files cannot be written.
+    """
+    mending = _opened(path, MENDING)
+    if not _held(mending, fcntl.LOCK_EX):
+        mending.close()
+        raise JournalInUseError(
+            "another `statscache verify --repair` is running: wait until it has ended"
+        )
+    return mending
 
 
 def _opened(path: Path, suffix: str) -> IO[str]:

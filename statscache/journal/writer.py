@@ -23,6 +23,10 @@ from .tables import FAILURES
 TOGETHER = 200
 STEP = 5_000
 PAUSE = 0.01
+CACHE = 64 << 20
+"""Bytes of the journal that stay in memory while very much is appended."""
+CHECKPOINT_PAGES = 16_384
+"""Pages between two checkpoints of SQLite then: 64 MB."""
 
 
 class Writer(Reader):
@@ -60,6 +64,15 @@ class Writer(Reader):
             given = list(entries)
             parts = range(0, len(given), TOGETHER)
             return sum(_keep(connection, given[part : part + TOGETHER]) for part in parts)
+
+    def expect_much(self) -> None:
+        """Spend memory and disk on speed, where this thread goes on to append.
+
+        Ids come in no order, and each changes a page of its own: what stays in memory is not read
+        again, and what changes several times between two checkpoints is written back once.
+        """
+        self._value(f"PRAGMA cache_size = -{CACHE >> 10}")
+        self._value(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
 
     def disown(self, addressee: str, position: int) -> int:
         """Forget the ids that came in for one plugin up to `position`, so that they may come again.

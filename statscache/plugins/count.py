@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -40,7 +40,7 @@ class Count(BasePlugin):
         if schedule is None:
             raise PluginError(f"{type(self).__name__} counts in windows: give it an interval")
         _refuse_odd_columns(self.by)
-        self._start = schedule.start
+        self._length = schedule.length
 
     @cached_property
     def model(self) -> Any:
@@ -53,26 +53,25 @@ class Count(BasePlugin):
         A tuple that ends in a whole number more adds that instead of one; `()` is the key of a
         statistic without key columns. Nothing yielded is nothing counted.
         """
-        yield ()
+        return ((),)
 
     def handle(self, session: Session, messages: Sequence[Message]) -> None:
-        found = Counter(
-            (self._start(message["timestamp"]), key)
-            for message in messages
-            for key in self._found(message)
-        )
         amounts: Counter[Row] = Counter()
-        for (start, key), times in found.items():
-            row, amount = self._row(start, key)
+        for (window, key), times in Counter(self._found(messages)).items():
+            row, amount = self._row(int(window) * self._length, key)
             amounts[row] += amount * times
         self.model.add(session, amounts)
 
-    def _found(self, message: Message) -> Iterable[Found]:
-        found = self.count(message)
-        if isinstance(found, str):
-            raise PluginError(f"count returned the text {found!r}: yield it, or return a list")
-        # Equal keys are equal texts: 1, 1.0 and True must not be taken for one another.
-        return (key if type(key) is str or key == () else self._texts(key) for key in found)
+    def _found(self, messages: Iterable[Message]) -> Iterator[tuple[float, Found]]:
+        """The window of each message, by its number since 1970, and each key that it adds to."""
+        length = self._length
+        for message in messages:
+            window, found = message["timestamp"] // length, self.count(message)
+            if isinstance(found, str):
+                raise PluginError(f"count returned the text {found!r}: yield it, or return a list")
+            for key in found:
+                # Equal keys are equal texts: 1, 1.0 and True must not be taken for one another.
+                yield window, key if type(key) is str or key == () else self._texts(key)
 
     def _texts(self, found: Any) -> Found:
         """The key with its parts as texts, but for an amount at its end."""

@@ -136,18 +136,11 @@ def set_horizon(connection: Connection, ident: str, horizon: float) -> None:
     connection.execute(sa.update(table).where(table.c.ident == ident).values(horizon=horizon))
 
 
-def recall(connection: Connection, ident: str) -> None:
-    """Let what came up to now be counted again when it is brought to the plugin alone."""
-    connection.execute(
-        sa.update(table).where(table.c.ident == ident).values(origin=table.c.position)
-    )
-
-
 def reset(connection: Connection, ident: str, version: str, horizon: float, now: float) -> None:
     """Let the plugin begin anew, as one that joins `now` (epoch seconds), where it stands."""
-    values = {"version": version, "horizon": horizon, "created": now, "counted": 0, "expired": 0}
-    recall(connection, ident)
-    connection.execute(sa.update(table).where(table.c.ident == ident).values(values))
+    anew = {"version": version, "horizon": horizon, "created": now, "counted": 0, "expired": 0}
+    mine = sa.update(table).where(table.c.ident == ident)
+    connection.execute(mine.values(origin=table.c.position, **anew))
 
 
 def move_to(connection: Connection, journal: str, position: int) -> None:

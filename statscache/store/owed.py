@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from typing import NamedTuple
 
@@ -9,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ..message import EVERYBODY
-from .tables import BEFORE_THE_PLUGIN, checkpoint
+from .tables import BEFORE_THE_PLUGIN, RECALLED, checkpoint
 from .tables import owed as table
 
 
@@ -41,22 +42,30 @@ class Missed(NamedTuple):
     """Positions of the journal above `after`, up to `until`, that a plugin was not handed.
 
     At position 0 stands whatever was lost with a part of the journal: of that it was not handed
-    what arrived after `since` (epoch seconds).
+    what arrived after `since`, up to `before`. Where rows were deleted, only what was `sent` from
+    then on is missed. All in epoch seconds.
     """
 
     after: int
     until: int
     since: float = 0.0
+    before: float = math.inf
+    sent: float = -math.inf
 
-    def holds(self, position: int, arrived: float) -> bool:
-        """Whether it was not handed what came in there and then."""
-        return self.after < position <= self.until and (position > 0 or arrived > self.since)
+    def holds(self, position: int, arrived: float, time: float) -> bool:
+        """Whether it was not handed what came in there and then, and was sent at `time`."""
+        if not self.after < position <= self.until or time < self.sent:
+            return False
+        return position > 0 or self.since < arrived <= self.before
 
 
 STILL = (table.c.healed.is_(None), table.c.accepted.is_(None))
 """What still is owed."""
 
-LOST = Missed(-1, 0)
+BEFORE_ALL = -1
+"""Below every position, also that of what was lost."""
+
+LOST = Missed(BEFORE_ALL, 0)
 """Nothing but what was lost with a part of the journal."""
 
 
@@ -99,10 +108,25 @@ def cover(
         connection.execute(sa.insert(table).values(**values, stop=stop, healed=now, brought=0))
 
 
-def drop(connection: Connection, addressee: str, start: float) -> None:
-    """Forget what is or was owed from `start` on (epoch seconds)."""
-    mine = (table.c.addressee == addressee, table.c.start >= start)
-    connection.execute(sa.delete(table).where(*mine))
+def recall(
+    connection: Connection,
+    ident: str,
+    since: float,
+    start: float,
+    stop: float,
+    position: int,
+    now: float,
+) -> None:
+    """Owe what was sent from `start` to `stop` (epoch seconds) to the plugin `ident` once more.
+
+    It had counted up to `position`. What was owed to it from `since` on goes into this.
+    """
+    values = {"start": start, "stop": stop, "reason": RECALLED, "opened": now, "brought": 0}
+    inserted = sa.insert(table).values(addressee=ident, after=BEFORE_ALL, until=position, **values)
+    # First the new one: no other has ever had its id.
+    (number,) = connection.execute(inserted).inserted_primary_key or (0,)
+    older = (table.c.addressee == ident, table.c.start >= since, table.c.id < number)
+    connection.execute(sa.delete(table).where(*older))
 
 
 def read(connection: Connection) -> list[Debt]:
@@ -118,10 +142,11 @@ def still(connection: Connection) -> list[Debt]:
 def ids_needed_since(connection: Connection) -> float | None:
     """When the first id arrived that may have to be compared with what is still owed.
 
-    A plugin's history is compared with what has come since the plugin joined. None: nothing is
-    owed.
+    A plugin's history is compared with what has come since the plugin joined, or began anew. None:
+    nothing is owed.
     """
-    begins = sa.case((table.c.reason == BEFORE_THE_PLUGIN, table.c.opened), else_=table.c.start)
+    is_new = table.c.reason.in_((BEFORE_THE_PLUGIN, RECALLED))
+    begins = sa.case((is_new, table.c.opened), else_=table.c.start)
     earliest: float | None = connection.execute(
         sa.select(sa.func.min(begins)).where(*STILL)
     ).scalar()
@@ -129,10 +154,13 @@ def ids_needed_since(connection: Connection) -> float | None:
 
 
 def missed(connection: Connection, ident: str) -> list[Missed]:
-    """What the plugin was not handed of what the journal had, and is still owed."""
-    mine = (table.c.addressee == ident, *STILL, table.c.until.is_not(None))
-    columns = (table.c.after, table.c.until, table.c.start)
-    return [Missed(*row) for row in connection.execute(sa.select(*columns).where(*mine))]
+    """What the plugin was not handed of what the journal had, and is still owed.
+
+    What it was handed before its rows were deleted is missed for good.
+    """
+    mine = (table.c.addressee == ident, table.c.until.is_not(None))
+    owing = sa.or_(sa.and_(*STILL), table.c.reason == RECALLED)
+    return [_missed(debt) for debt in _read(connection, *mine, owing)]
 
 
 def reach(connection: Connection, number: int, reached: float, brought: int) -> None:
@@ -171,6 +199,14 @@ def _read(connection: Connection, *conditions: sa.ColumnElement[bool]) -> list[D
     query = sa.select(*(table.c[name] for name in Debt._fields)).where(*conditions)
     found = connection.execute(query.order_by(table.c.stop.desc(), table.c.id.desc()))
     return [Debt(*row) for row in found]
+
+
+def _missed(debt: Debt) -> Missed:
+    assert debt.after is not None
+    assert debt.until is not None
+    if debt.reason == RECALLED:
+        return Missed(debt.after, debt.until, -math.inf, debt.opened, debt.start)
+    return Missed(debt.after, debt.until, debt.start)
 
 
 def _is_counted(debt: Debt, positions: dict[str, int]) -> bool:

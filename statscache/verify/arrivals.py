@@ -40,7 +40,7 @@ class Arrival(NamedTuple):
         """Whether the statistic that stands there was handed it, as the journal knows."""
         return any(
             one.addressee == checkpoint.ident
-            or (one.addressee == EVERYBODY and _was_there(one, checkpoint, missed))
+            or (one.addressee == EVERYBODY and _was_there(one, self.entry.time, checkpoint, missed))
             for one in self.seen
         )
 
@@ -108,8 +108,8 @@ def _arrival(message: Message, seen: Sequence[Seen], config: Config, now: float)
     return Arrival(made if seen else made._replace(arrived=made.time), seen)
 
 
-def _was_there(one: Seen, checkpoint: Checkpoint, missed: Sequence[Missed]) -> bool:
+def _was_there(one: Seen, time: float, checkpoint: Checkpoint, missed: Sequence[Missed]) -> bool:
     """Whether the plugin ran when that came in for everybody, and missed nothing of it."""
-    if any(each.holds(one.position, one.arrived) for each in missed):
+    if any(each.holds(one.position, one.arrived, time) for each in missed):
         return False
     return one.position > checkpoint.origin or one.position == 0

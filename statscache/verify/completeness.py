@@ -12,6 +12,7 @@ from ..message import EVERYBODY
 from ..registry import Statistic
 from ..store import owed, spans
 from ..store.checkpoints import Checkpoint
+from ..store.tables import RECALLED
 from .comparison import length
 
 ACCEPTED = "it was given up with `statscache backlog drop`"
@@ -36,11 +37,15 @@ class LeftOut(NamedTuple):
 
 
 class Account(NamedTuple):
-    """When a statistic should have counted all that was sent, what is owed, and what given up."""
+    """When a statistic should have counted all that was sent, what is owed, and what given up.
+
+    It was last `recalled` at that time, epoch seconds; 0: never.
+    """
 
     whole: Sequence[Span]
     open: Sequence[Span]
     accepted: Sequence[Span]
+    recalled: float
 
 
 def account(connection: Connection, checkpoint: Checkpoint) -> Account:
@@ -55,7 +60,8 @@ def account(connection: Connection, checkpoint: Checkpoint) -> Account:
     is_open = [one for one in mine if one.healed is None and one.accepted is None]
     open_ = union(Span(one.start, one.stop) for one in is_open)
     accepted = union(Span(one.start, one.stop) for one in mine if one.accepted is not None)
-    return Account(subtract(union(there), [*open_, *accepted]), open_, accepted)
+    recalled = max((one.opened for one in mine if one.reason == RECALLED), default=0.0)
+    return Account(subtract(union(there), [*open_, *accepted]), open_, accepted, recalled)
 
 
 def stretches(

@@ -17,14 +17,14 @@ from ..journal import Span
 from ..models import CountModel
 from ..models.base import NOTED, TOUCHED
 from ..registry import Statistic
-from ..store import Store, changes, checkpoints
-from ..store.checkpoints import Checkpoint
+from ..store import changes, checkpoints
 from ..store.transaction import Transaction
 from ..times import moment
-from .comparison import rows
+from .comparison import Amounts, rows
 from .completeness import account, subtract
 from .evidence import Difference
 from .source import Source
+from .verification import Case
 
 TOGETHER = 2_000
 """Messages that are brought at once, at the most."""
@@ -51,12 +51,14 @@ def adds(statistic: Statistic) -> bool:
     return statistic.model is not None and issubclass(statistic.model, CountModel)
 
 
-def mend(store: Store, statistic: Statistic, differences: Sequence[Difference], now: float) -> int:
+def mend(case: Case, statistic: Statistic, differences: Sequence[Difference]) -> int:
     """Add to the rows what they lack, and take away what they have too much.
 
-    Under the lock of the statistic's checkpoint, in transactions of some rows. A row that is not
-    any longer what it was when it was compared is left as it is: it has to be compared again.
-    Returns how many rows were mended.
+    Under the lock of the statistic's checkpoint, in transactions of some rows. What was counted
+    since they were compared makes no difference to a difference. But rows that have expired, or
+    have gone for another reason, are left as they are. Returns how many were mended.
+
+    Nobody else may mend at the same time: both would add the same.
 
     Raises:
         sqlalchemy.exc.DBAPIError: the database is away; each transaction is done or not.
@@ -64,43 +66,46 @@ def mend(store: Store, statistic: Statistic, differences: Sequence[Difference], 
     each = iter(differences)
     done = 0
     while part := list(islice(each, TOGETHER_ROWS)):
-        done += _mend(store, statistic, part, now)
+        done += _mend(case, statistic, part)
     return done
 
 
-def _mend(store: Store, statistic: Statistic, part: Sequence[Difference], now: float) -> int:
+def _mend(case: Case, statistic: Statistic, part: Sequence[Difference]) -> int:
     def lock(connection: Connection) -> int:
         return checkpoints.lock(connection, statistic.ident).revision
 
-    with Transaction(store, statistic.ident, lock) as transaction:
+    with Transaction(case.store, statistic.ident, lock) as transaction:
         connection = transaction.connection()
-        held = checkpoints.read_one(connection, statistic.ident)
-        same = list(_as_they_were(connection, held, part))
-        _add(transaction.session, statistic, [one for one in same if one.recomputed])
-        for one in same:
-            if not one.recomputed:
+        due = list(_still_due(connection, part, case.now))
+        _add(transaction.session, statistic, [one for one, sums in due if any(sums)])
+        for one, sums in due:
+            if not any(sums):
                 _delete(transaction.session, one)
-        if same:
+        if due:
             touched = transaction.touched
-            changes.note(connection, statistic.ident, transaction.revision, touched, now)
+            changes.note(connection, statistic.ident, transaction.revision, touched, case.now)
         transaction.commit()
-    return len(same)
+    return len(due)
 
 
-def _as_they_were(
-    connection: Connection, held: Checkpoint, part: Sequence[Difference]
-) -> Iterator[Difference]:
-    """Those of which the row is what it was when it was compared, and is to be kept."""
-    whole = account(connection, held).whole
+def _still_due(
+    connection: Connection, part: Sequence[Difference], now: float
+) -> Iterator[tuple[Difference, Amounts]]:
+    """Those that can be mended, and the sums that their rows will then have."""
+    held = checkpoints.read_one(connection, part[0].ident)
+    past = account(connection, held)
     for window, group in groupby(part, attrgetter("part")):
-        # Its rows may have expired meanwhile, or been recalled.
-        is_kept = window.start >= held.horizon and not subtract(
-            [Span(window.start, window.stop)], whole
-        )
-        now = dict(rows(connection, window)) if is_kept else {}
+        span = Span(window.start, window.stop)
+        if span.start < held.horizon or subtract([span], past.whole) or past.recalled > now:
+            continue
+        there = dict(rows(connection, window))
         for one in group:
-            if is_kept and now.get(one.key) == one.stored:
-                yield one
+            if one.key in there or one.stored is None:
+                yield one, _sum(there.get(one.key), one.delta)
+
+
+def _sum(*several: Amounts | None) -> Amounts:
+    return tuple(map(sum, zip(*filter(None, several), strict=True)))
 
 
 def _add(session: Session, statistic: Statistic, those: Sequence[Difference]) -> None:

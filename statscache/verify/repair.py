@@ -9,10 +9,10 @@ from typing import NamedTuple
 from ..engine.importer import Brought, Importer
 from ..engine.recall import recall
 from ..journal import Span
-from ..registry import Registry
+from ..registry import Registry, Statistic
 from .evidence import Difference
 from .mending import adds, bring, mend
-from .verification import Case, look_again
+from .verification import Case, Comparison, compare, look_again
 
 ROUNDS = 5
 """How often is tried what others may have changed meanwhile."""
@@ -25,24 +25,27 @@ class Repaired(NamedTuple):
     """What was done: messages that were `brought`, and `rows` that were mended.
 
     `recalled` is what is owed again to statistics to which nothing can be added, `left` what
-    differs still: it is too new, or changed all the time.
+    differs still: it is too new, or changed all the time. `more`: there are windows that were not
+    looked at yet.
     """
 
     brought: Brought
     rows: int
     recalled: dict[str, Span]
     left: list[Difference]
+    more: bool
 
 
 def repair(
     case: Case,
     installed: Registry,
+    statistics: Sequence[Statistic],
     span: Span,
-    found: Sequence[Difference],
+    found: Comparison,
     importer: Importer,
     settle: Settle,
 ) -> Repaired:
-    """Mend what was `found` in `span`.
+    """Mend what was `found` of `statistics` in `span`.
 
     Windows that ended less than the overlap ago are left: their messages may be on their way.
 
@@ -51,26 +54,31 @@ def repair(
         PluginError: a statistic cannot be recomputed, or recalled.
         sqlalchemy.exc.DBAPIError: the database is away.
     """
-    statistics = [installed.enabled[ident] for ident in sorted({one.ident for one in found})]
     brought = Brought(0, 0, 0, Counter())
-    mended, left = 0, list(found)
+    mended, left = 0, found.differences
     for _ in range(ROUNDS):
         lacking = [one for one in left if one.unknown]
         due = [one for one in left if not one.unknown and _can_be_mended(case, one)]
-        if lacking:
-            hull = Span(
-                min(one.part.start for one in lacking), max(one.part.stop for one in lacking)
-            )
-            brought = brought.plus(bring(importer, case.source, hull, case.now))
-            settle()
-        for statistic in statistics:
-            mine = [one for one in due if one.ident == statistic.ident]
-            mended += mend(case.store, statistic, mine, case.now)
         if not (lacking or due):
             break
-        left = look_again(case, statistics, span, _windows(left))
+        if lacking:
+            brought = brought.plus(bring(importer, case.source, _hull(lacking), case.now))
+            settle()
+        for statistic in statistics:
+            mended += mend(case, statistic, [one for one in due if one.ident == statistic.ident])
+        if lacking:
+            # What is counted now may bring to light what it had made up for.
+            found = compare(case, statistics, span)
+            left = found.differences
+        else:
+            left = look_again(case, statistics, span, _windows(left))
     recalled = _recall(case, installed, [one for one in left if _is_old(case, one)])
-    return Repaired(brought, mended, recalled, [one for one in left if one.ident not in recalled])
+    left = [one for one in left if one.ident not in recalled]
+    return Repaired(brought, mended, recalled, left, bool(found.more))
+
+
+def _hull(those: Sequence[Difference]) -> Span:
+    return Span(min(one.part.start for one in those), max(one.part.stop for one in those))
 
 
 def _recall(case: Case, installed: Registry, left: Collection[Difference]) -> dict[str, Span]:

@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from .. import hubconfig, registry
 from ..config import Config
 from ..store import Store
-from . import api, pages, problems
+from . import api, coverage, pages, problems
 from .counts import Counts
 from .serving import EXTENSION, Serving
 
@@ -52,6 +52,7 @@ def create_app(
         counts=Counts(now),
         now=now,
     )
+    app.register_blueprint(coverage.blueprint)
     app.register_blueprint(api.blueprint)
     app.add_url_rule("/", view_func=_home)
     app.add_url_rule("/favicon.ico", view_func=_favicon)

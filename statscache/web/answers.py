@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+import orjson
 from flask import Response, abort, request
 
 from ..errors import QueryError
+from ..formats.value import plain
 from . import jsonp, negotiation
 from .arguments import Arguments, one
 from .negotiation import JSON, MEDIA, Choice
@@ -41,3 +44,8 @@ def answer(choice: Choice, body: str, arguments: Arguments) -> Response:
     # JSON always goes by its own name, whatever it was called.
     media = MEDIA[JSON][0] if choice.format == JSON else choice.media
     return Response(body, mimetype=media)
+
+
+def as_json(value: Any) -> str:
+    """`value` as JSON text; see `plain`."""
+    return orjson.dumps(plain(value)).decode()

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
 from flask import Blueprint, Response, abort, render_template, request
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
 from .. import times
 from ..formats import csv
-from ..formats.value import plain
 from ..plugins import BasePlugin
+from ..store import owed, progress
+from ..store.faults import is_missing_table
 from ..times import moment
 from . import arguments as args
-from . import cursors, pagination, progress, query, rows, writing
-from .answers import answer, negotiate
+from . import cursors, pagination, query, rows, writing
+from .answers import answer, as_json, negotiate
 from .arguments import Arguments
 from .description import COLUMNS, describe
 from .negotiation import CSV, HTML, JSON, Choice
@@ -66,7 +66,7 @@ def layout(name: str, suffix: str | None = None) -> Response:
     choice = negotiate(arguments, (JSON,), suffix or of_name)
     if plugin.layout is None:
         abort(respond(404, "This statistic has no layout."))
-    return answer(choice, _json(plugin.layout), arguments)
+    return answer(choice, as_json(plugin.layout), arguments)
 
 
 def _rows(
@@ -107,30 +107,36 @@ def _described() -> list[dict[str, Any]]:
     """Every statistic; the daemon need not have run yet."""
     try:
         with serving().store.reading() as connection:
-            known = progress.read_all(connection)
+            known, debts = progress.read_all(connection), owed.still(connection)
     except DBAPIError as error:
-        if not progress.is_missing_table(error):
+        if not is_missing_table(error):
             raise
-        known = {}
+        known, debts = {}, []
+    config = serving().config
+    if config["statscache.datagrepper.endpoint"] is None:
+        debts = []
     return [
-        describe(plugin, serving().config, known.get(ident))
+        describe(plugin, config, known.get(ident), progress.history(debts, ident))
         for ident, plugin in serving().plugins.items()
     ]
 
 
 def _index_json(detailed: bool) -> str:
     if not detailed:
-        return _json(list(serving().plugins))
+        return as_json(list(serving().plugins))
     skipped = [skipped._asdict() for skipped in serving().skipped]
-    return _json({"statistics": _described(), "skipped": skipped})
+    return as_json({"statistics": _described(), "skipped": skipped})
 
 
 def _index_csv(detailed: bool) -> str:
     if not detailed:
         return csv.dumps(["ident"], [[ident] for ident in serving().plugins])
-    described = [{**one, "columns": " ".join(one["columns"])} for one in _described()]
+    described = [
+        {
+            **one,
+            "columns": " ".join(one["columns"]),
+            "history": one["history"] and one["history"]["share"],
+        }
+        for one in _described()
+    ]
     return csv.dumps(COLUMNS, [[one[column] for column in COLUMNS] for one in described])
-
-
-def _json(value: Any) -> str:
-    return orjson.dumps(plain(value)).decode()

@@ -8,8 +8,7 @@ from typing import Any
 
 from ..config import Config
 from ..plugins import BasePlugin
-from ..store.owed import Debt
-from ..store import progress
+from ..store.progress import Progress, Reading
 
 COLUMNS = (
     "ident",
@@ -25,15 +24,19 @@ COLUMNS = (
     "counted",
     "expired",
     "suspended",
+    "history",
 )
 
 
-def describe(plugin: BasePlugin, config: Config, progress: Progress | None) -> dict[str, Any]:
+def describe(
+    plugin: BasePlugin, config: Config, progress: Progress | None, history: Reading | None = None
+) -> dict[str, Any]:
     """One statistic, by the names in `COLUMNS`.
 
     `interval` and `retention` are seconds or None (for ever), `schedule` is the interval as text
     (`1h`), `freshness` is until when the rows are complete, in epoch seconds, or None where it was
-    never counted; so are the three that follow it.
+    never counted; so are the three that follow it. `history` has what `Reading` has, or is None
+    where none is read any more.
     """
     docstring = _docstring(type(plugin))
     return {
@@ -50,6 +53,7 @@ def describe(plugin: BasePlugin, config: Config, progress: Progress | None) -> d
         "counted": progress.counted if progress else None,
         "expired": progress.expired if progress else None,
         "suspended": progress.suspended if progress else None,
+        "history": history._asdict() if history else None,
     }
 
 

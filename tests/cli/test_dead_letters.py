@@ -16,8 +16,7 @@ from guests import checkpoint, counted, letters, on_postgresql, on_sqlite, once
 from samples import NOW, message
 
 from statscache.message import entry
-from statscache.store import Store, deadletters
-from statscache.store import progress
+from statscache.store import Store, deadletters, progress
 
 from .conftest import FUSSY, Run, count
 

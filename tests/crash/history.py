@@ -19,7 +19,7 @@ from random import Random
 from typing import NamedTuple
 
 from fate import NOWHERE, PLACES, Place, Report
-from life import Life, begin, feed, made, new_report, statistics
+from life import Life, Lived, all_again, begin, feed, made, new_report, statistics
 from reading import differences, reckoned
 
 HANGS = 120
@@ -32,7 +32,8 @@ KILLS = 1_000
 """In one history, at the most."""
 
 EXPECTED = re.compile(
-    r"a message was refused: |bad-1s cannot digest message |\d+ dead letters stand"
+    r"a message was refused: |bad-1s cannot digest message |\d+ dead letters stand|"
+    r"\d+ things in the history from .* the first: no topic"
 )
 """What a daemon complains of that is well."""
 
@@ -57,7 +58,11 @@ class Outcome(NamedTuple):
     wrong: tuple[str, ...]
 
 
-def prove(new_database: NewDatabase, folder: Path, kills: int, seed: int) -> Outcome:
+Play = Callable[[str, Path, int], Outcome]
+"""Plays one history, with the URI of its database, its folder, and its seed."""
+
+
+def prove(new_database: NewDatabase, folder: Path, kills: int, seed: int, play: Play) -> Outcome:
     """Play histories, the first of them `seed`, until so many kills or until one goes wrong."""
     whole = Outcome(Counter(), 0, 0, 0, ())
     while whole.kills.total() < kills and not whole.wrong:
@@ -88,9 +93,9 @@ def play(uri: str, folder: Path, seed: int) -> Outcome:
     return Outcome(kills, 1, len(sent), compared, tuple(f"history {seed}: {one}" for one in wrong))
 
 
-def end(life: Life, report: Report, seconds: float) -> int | None:
+def end(life: Life, report: Report, seconds: float, lived: Lived = all_again) -> int | None:
     """Let that life be lived for so many seconds at the most; the exit code of its process."""
-    process = begin(life, report)
+    process = begin(life, report, lived)
     process.join(seconds)
     process.kill()
     process.join()
@@ -104,7 +109,7 @@ def _kill(last: Life, report: Report) -> tuple[Counter[Place], list[str]]:
     positions: dict[int, str] = {}
     wrong: list[str] = []
     while report.acknowledged < last.length and kills.total() < KILLS and not wrong:
-        place, number, seconds = _fate(random, PLACES if report.acknowledged else FIRST)
+        place, number, seconds = chosen(random, PLACES if report.acknowledged else FIRST)
         length, count = random.randint(1, LONGEST), random.getrandbits(32)
         life = last._replace(length=length, count=count, place=place, number=number)
         code = end(life, report, seconds)
@@ -112,11 +117,11 @@ def _kill(last: Life, report: Report) -> tuple[Counter[Place], list[str]]:
             kills[report.place() if place.phase else FROM_OUTSIDE] += 1
         if code and (code != -signal.SIGKILL or kills[NOWHERE]):
             wrong.append(f"{life} ended with {code} at {report.place()}")
-        wrong += _moved(last.journal, positions)
+        wrong += moved(last.journal, positions)
     return kills, wrong
 
 
-def _fate(random: Random, places: Sequence[Place]) -> tuple[Place, int, float]:
+def chosen(random: Random, places: Sequence[Place]) -> tuple[Place, int, float]:
     """Where to die, and the how many-th time it comes there; for how many seconds it may live."""
     if random.random() < 0.2:
         return NOWHERE, 0, random.uniform(0, 0.3)
@@ -125,7 +130,7 @@ def _fate(random: Random, places: Sequence[Place]) -> tuple[Place, int, float]:
     return place, int(2 ** random.uniform(0, 5 if "statement" in place.step else 3)), HANGS
 
 
-def _moved(journal: Path, positions: dict[int, str]) -> list[str]:
+def moved(journal: Path, positions: dict[int, str]) -> list[str]:
     """Note the position of every id in the journal; those that another id had before, in words."""
     if not journal.exists():
         return []

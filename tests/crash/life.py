@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import multiprocessing
 import os
@@ -16,6 +17,7 @@ from multiprocessing.sharedctypes import RawValue
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
+from zlib import crc32
 
 from fate import ACCEPTED, NOWHERE, PROCESSING, UPDATING, Fate, Place, Report
 from guests import Ids, Message, bad, build, outside_package
@@ -76,6 +78,10 @@ class Life(NamedTuple):
         return self.journal.with_name("log")
 
 
+Lived = Callable[[Life, Report], None]
+"""A way to live."""
+
+
 class Kept(Ids):
     """Counts what `Ids` counts, but keeps its rows for a short time only."""
 
@@ -100,7 +106,8 @@ def is_refused(message: Message) -> bool:
 
 def is_poison(message: Message) -> bool:
     """Whether the statistic `bad` cannot digest it."""
-    return message["i"] % 16 == POISON
+    # By what is the same wherever the message comes from.
+    return crc32(json.dumps(message["msg"], sort_keys=True).encode()) % 16 == POISON
 
 
 def statistics(comes_to: Callable[[str], None] = lambda _: None) -> list[Any]:
@@ -127,21 +134,27 @@ def made(uri: str, journal: Path, plugins: list[Any], **settings: Any) -> Engine
     )
 
 
-def live(life: Life, report: Report) -> None:
+def live(life: Life, report: Report, lived: Lived) -> None:
     """Take in and count; where that is refused, say so in the log and end with 1."""
     logging.basicConfig(filename=life.log, level=logging.WARNING, format="%(message)s")
     try:
-        _live(life, report)
+        lived(life, report)
     except StatscacheError as error:
         logging.critical("%s: %s", type(error).__name__, error)
         sys.exit(1)
 
 
-def _live(life: Life, report: Report) -> None:
-    """Go on where the life before has acknowledged what it took in, or a little before that."""
+def fated(life: Life, report: Report) -> Fate:
+    """What kills this process, where that is decided; its store is not watched yet."""
     fate = Fate(life.place, life.number, report, life.sent)
     fate.watch_phases()
     fate.watch_journals()
+    return fate
+
+
+def all_again(life: Life, report: Report) -> None:
+    """Go on where the life before has acknowledged what it took in, or a little before that."""
+    fate = fated(life, report)
     random = Random(f"{life.seed} {life.count}")
     engine = made(
         life.uri,
@@ -162,7 +175,7 @@ def _live(life: Life, report: Report) -> None:
         _work(engine, random, report.now)
     engine.flush(report.now)
     report.acknowledged = max(report.acknowledged, len(messages))
-    _drain(engine, report.now)
+    drain(engine, report.now)
     engine.stop(report.now)
 
 
@@ -177,10 +190,11 @@ def _work(engine: Engine, random: Random, now: float) -> None:
     if random.random() < 0.1:
         engine.turn(random.choice(PERIODS), now)
     elif random.random() < 0.05:
-        _drain(engine, now)
+        drain(engine, now)
 
 
-def _drain(engine: Engine, now: float) -> None:
+def drain(engine: Engine, now: float) -> None:
+    """Let all be counted."""
     if not engine.drain(now):
         raise TimeoutError("the statistics are not counted after a minute")
 
@@ -195,14 +209,14 @@ def new_report() -> Report:
     return shared
 
 
-def begin(life: Life, report: Report) -> ForkServerProcess:
+def begin(life: Life, report: Report, lived: Lived = all_again) -> ForkServerProcess:
     """Start that life in a process of its own."""
     report.phase, report.step = NOWHERE.phase.encode(), NOWHERE.step.encode()
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
     with _path_known():
         forkserver.ensure_running()
-    process = context.Process(target=live, args=(life, report), daemon=True)
+    process = context.Process(target=live, args=(life, report, lived), daemon=True)
     process.start()
     return process
 

@@ -25,7 +25,7 @@ import postgres
 from databases import new_sqlite, on_postgresql
 from fate import PLACES, Place
 from harness import Bus, Hub
-from history import FROM_OUTSIDE, Outcome, prove
+from history import FROM_OUTSIDE, Outcome, play, prove
 from killing import kill_again_and_again, rows
 
 SQLITE, POSTGRESQL, HUBS = "SQLite", "PostgreSQL", "real hubs"
@@ -73,7 +73,7 @@ def _prove_on(name: str, server: str, folder: Path, kills: int, seed: int) -> Pa
     began = time.monotonic()
     (folder / name).mkdir()
     new_database = new_sqlite if name == SQLITE else on_postgresql(server)
-    outcome = prove(new_database, folder / name, kills, seed)
+    outcome = prove(new_database, folder / name, kills, seed, play)
     return Part(name, outcome, (time.monotonic() - began) / 60)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
@@ -10,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from guests import Message, Scalar, checkpoint, owed
 from life import KEPT, is_poison, is_refused
-from reckoning import identity, once, tally, volumes
+from reckoning import KEYS, identity, once, tally, volumes
 
 from statscache.engine import Engine
 from statscache.store import tables
@@ -22,8 +23,16 @@ MINUTE, DAY = 60, 86_400
 DERIVED = "derived"
 """Stands for the ids of those that came without one."""
 
+INVENTED = "archive-"
+"""Begins the ids that the archive gives to those."""
+
+YEAR = re.compile(r"^\d{4}-")
+"""What bridges put in front of ids."""
+
 SHOWN = 3
 """Rows that are shown of many that differ."""
+
+BY = ("", *(f"-by-{key}" for key in KEYS))
 
 Rows = Counter[tuple[Any, ...]]
 
@@ -43,6 +52,14 @@ def reckoned(sent: Iterable[Message], now: float) -> dict[str, Rows]:
     for name in ("1s", "by-category-1m", "by-topic-1h", "by-user-1d", "by-package-1h"):
         rows[f"volume-{name}"] = _rows(volumes(accepted, f"volume-{name}"))
     return rows
+
+
+def reckoned_of_built_in(sent: Iterable[Message]) -> dict[str, Rows]:
+    """The same of every statistic that is built in; of the audit, the volume."""
+    accepted = list(once(message for message in sent if not is_refused(message)))
+    idents = [f"volume{by}-{length}" for by in BY for length in ("1s", "5s", "1m", "1h", "1d")]
+    rows = {ident: _rows(volumes(accepted, ident)) for ident in idents}
+    return {**rows, "audit-1m": rows["volume-1m"]}
 
 
 def differences(engine: Engine, sent: Sequence[Message], rows: dict[str, Rows]) -> list[str]:
@@ -116,7 +133,7 @@ def _dead(engine: Engine, ident: str) -> Counter[str]:
 
 def _one_each(messages: Iterable[Message]) -> Rows:
     """What a statistic by id has: a row for each."""
-    return Counter((int(one["timestamp"]), one.get("msg_id", DERIVED), 1) for one in messages)
+    return Counter((int(one["timestamp"]), _known(identity(one)), 1) for one in messages)
 
 
 def _rows(tallied: Mapping[tuple[Any, ...], int]) -> Rows:
@@ -124,9 +141,11 @@ def _rows(tallied: Mapping[tuple[Any, ...], int]) -> Rows:
 
 
 def _known(part: Any) -> Any:
-    """What can be foretold of an id."""
-    derived = isinstance(part, str) and part.startswith(("derived-", "["))
-    return DERIVED if derived else part
+    """What can be foretold of an id: which of a message's names came first, cannot."""
+    if not isinstance(part, str):
+        return part
+    bare = YEAR.sub("", part)
+    return DERIVED if bare.startswith(("derived-", "[", INVENTED)) else bare
 
 
 def _some(rows: Rows) -> str:

@@ -13,9 +13,8 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from databases import new_sqlite, on_postgresql
 from fate import COMMIT, Place, Report
-from history import NewDatabase, prove
+from history import NewDatabase, play, prove
 from life import Life, begin, feed, made, new_report, statistics
 from reading import differences, reckoned
 
@@ -34,23 +33,9 @@ SECONDS = 60
 """For what is waited for, at the most."""
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def new_database(request: pytest.FixtureRequest) -> NewDatabase:
-    """What opens new databases of one kind."""
-    if request.param == "sqlite":
-        return new_sqlite
-    return on_postgresql(request.getfixturevalue("postgresql"))
-
-
-@pytest.fixture
-def uri(new_database: NewDatabase, tmp_path: Path) -> Iterator[str]:
-    with new_database(tmp_path) as made:
-        yield made
-
-
 @pytest.mark.slow
 def test_no_kill_loses_a_message_or_doubles_one(new_database: NewDatabase, tmp_path: Path) -> None:
-    outcome = prove(new_database, tmp_path, KILLS, SEED)
+    outcome = prove(new_database, tmp_path, KILLS, SEED, play)
     assert outcome.wrong == ()
     assert outcome.kills.total() >= KILLS
     assert len({place.phase for place in outcome.kills}) >= 8

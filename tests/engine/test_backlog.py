@@ -2,74 +2,227 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from datagrepper import Archive
+from datagrepper import SEARCH, Archive
 from datagrepper import Datagrepper as StandIn
-from guests import Ids, MakeEngine, counted, feed, once, turn
-from samples import NOW, message
+from guests import Ids, MakeEngine, bad, checkpoint, counted, on_sqlite, suspend, turn
+from past import SECONDS, catch_up, debts, listen, names, sent
+from samples import NOW
 
-from statscache.engine import Engine
+from statscache.engine import Engine, backlog, upkeep
 from statscache.history import Datagrepper
+from statscache.message import EVERYBODY
 from statscache.store import owed
-from statscache.store.owed import Debt
-
-SECONDS = 20
-"""For what is waited for, at the most."""
+from statscache.store.tables import BEFORE_THE_PLUGIN, NOT_LISTENING, TRIMMED
 
 
-@pytest.fixture
-def archive() -> Archive:
-    return Archive()
+def healed(engine: Engine, reason: str) -> dict[str, bool]:
+    """To whom something is or was owed for that reason, and whether that is healed."""
+    found = [one for one in debts(engine) if one.reason == reason]
+    return {one.addressee: one.healed is not None for one in found}
 
 
-@pytest.fixture
-def stand_in(archive: Archive) -> Iterator[StandIn]:
-    with StandIn(archive) as serving:
-        yield serving
+def give_up(engine: Engine, addressee: str) -> None:
+    with engine.store.writing() as connection:
+        numbers = [one.id for one in debts(engine) if one.addressee == addressee]
+        owed.accept(connection, numbers, NOW)
 
 
-@pytest.fixture
-def history(stand_in: StandIn) -> Datagrepper:
-    return Datagrepper(stand_in.url, patience=2)
+OVERLAP: dict[str, Any] = {"datagrepper__overlap": 60}
 
 
-def sent(*numbers: int, **changes: Any) -> list[dict[str, Any]]:
-    """Messages, one a second from `NOW` on."""
-    return [message(number, timestamp=NOW + number, **changes) for number in numbers]
-
-
-def catch_up(engine: Engine, now: float) -> None:
-    """Let the daemon read history and count, until there is nothing left to do at `now`."""
-    limit = time.monotonic() + SECONDS
-    turn(engine, now)
-    while engine.owes(now):
-        assert engine._reading.wait(SECONDS)
-        assert engine._backlog
-        engine._backlog._look_at = 0
-        turn(engine, now)
-        assert time.monotonic() < limit
-
-
-def debts(engine: Engine) -> list[Debt]:
-    with engine.store.reading() as connection:
-        return owed.read(connection)
-
-
-def test_a_gap_is_filled(make_engine: MakeEngine, archive: Archive, history: Datagrepper) -> None:
-    first = make_engine(Ids, datagrepper__overlap=60)
-    for number in range(5):
-        feed(first, [number], NOW + number)
+def test_a_gap_is_filled_and_healed_when_nothing_comes_late_any_more(
+    make_engine: MakeEngine, archive: Archive, history: Datagrepper
+) -> None:
+    first = make_engine(Ids, **OVERLAP)
+    listen(first, range(5))
+    turn(first, NOW + 5)
     first.stop(NOW + 5)
     archive.add(*sent(*range(40)))
-    second = make_engine(Ids, now=NOW + 30, history=history, datagrepper__overlap=60)
-    feed(second, range(30, 40), NOW + 40)
+    second = make_engine(Ids, now=NOW + 30, history=history, **OVERLAP)
+    listen(second, range(30, 40))
     catch_up(second, NOW + 40)
-    assert counted(second.store) == once(range(40))
-    assert debts(second)[0].healed is None
-    archive.add(*sent(7, msg_id="late"))
+    assert counted(second.store) == names(*range(40))
+    assert healed(second, NOT_LISTENING) == {EVERYBODY: False}
+    archive.add(*sent(40, timestamp=NOW + 7))
     catch_up(second, NOW + 100)
-    assert debts(second)[0].healed == NOW + 100
+    assert counted(second.store) == names(*range(41))
+    assert healed(second, NOT_LISTENING) == {EVERYBODY: True}
+
+
+@on_sqlite
+def test_a_plugin_that_joins_gets_what_it_has_missed(
+    make_engine: MakeEngine, archive: Archive, history: Datagrepper
+) -> None:
+    first = make_engine(Ids, **OVERLAP)
+    listen(first, range(20))
+    turn(first, NOW + 20)
+    first.stop(NOW + 20)
+    archive.add(*sent(*range(-10, 30)))
+    second = make_engine(Ids, bad(), now=NOW + 20, history=history, **OVERLAP)
+    listen(second, range(20, 30))
+    catch_up(second, NOW + 200)
+    assert counted(second.store, "bad-1s") == names(*range(-10, 30))
+    assert counted(second.store) == names(*range(-10, 30))
+    assert healed(second, BEFORE_THE_PLUGIN)["bad-1s"]
+
+
+@on_sqlite
+def test_only_its_topics_are_asked_for(
+    make_engine: MakeEngine, archive: Archive, stand_in: StandIn, history: Datagrepper
+) -> None:
+    comments = bad(topics=("comment",))
+    make_engine(Ids, **OVERLAP).stop(NOW)
+    archive.add(*sent(-1, -2), *sent(-3, -4, topic="comment"))
+    engine = make_engine(Ids, comments, now=NOW, history=history, **OVERLAP)
+    give_up(engine, EVERYBODY)
+    catch_up(engine, NOW + 200)
+    assert counted(engine.store, "bad-1s") == names(-3, -4)
+    assert counted(engine.store) == names()
+    assert {tuple(query.get("topic", ())) for _, query in stand_in.asked} == {("comment",)}
+
+
+@on_sqlite
+def test_the_other_plugins_do_not_notice(
+    make_engine: MakeEngine, archive: Archive, history: Datagrepper
+) -> None:
+    make_engine(Ids, **OVERLAP).stop(NOW)
+    archive.add(*sent(*range(-50, -40)))
+    engine = make_engine(Ids, bad(), now=NOW, history=history, **OVERLAP)
+    give_up(engine, EVERYBODY)
+    before = checkpoint(engine.store)
+    catch_up(engine, NOW + 200)
+    assert counted(engine.store) == names()
+    assert checkpoint(engine.store).counted == before.counted
+    assert counted(engine.store, "bad-1s") == names(*range(-50, -40))
+
+
+@on_sqlite
+def test_what_was_trimmed_before_it_was_counted_comes_again(
+    make_engine: MakeEngine, archive: Archive, history: Datagrepper
+) -> None:
+    engine = make_engine(Ids, bad(), history=history, **OVERLAP)
+    give_up(engine, EVERYBODY)
+    suspend(engine.store, "bad-1s", "a rest")
+    listen(engine, range(10))
+    turn(engine, NOW + 10)
+    idents, token = list(engine._counters), engine._token
+    upkeep.pass_by(engine.store, engine.journal, idents, engine.journal.end(), token, NOW + 10)
+    engine.journal.trim(engine.journal.end(), 0)
+    suspend(engine.store, "bad-1s", None)
+    listen(engine, range(10, 15))
+    archive.add(*sent(*range(15)))
+    catch_up(engine, NOW + 200)
+    assert counted(engine.store, "bad-1s") == names(*range(15))
+    assert counted(engine.store) == names(*range(15))
+    assert healed(engine, TRIMMED) == {"bad-1s": True}
+
+
+@on_sqlite
+def test_one_that_is_suspended_is_read_for_when_it_goes_on(
+    make_engine: MakeEngine, archive: Archive, history: Datagrepper
+) -> None:
+    make_engine(Ids, **OVERLAP).stop(NOW)
+    archive.add(*sent(*range(-10, 0)))
+    engine = make_engine(Ids, bad(), now=NOW, history=history, **OVERLAP)
+    suspend(engine.store, "bad-1s", "a rest")
+    catch_up(engine, NOW + 200)
+    assert counted(engine.store) == names(*range(-10, 0))
+    assert healed(engine, BEFORE_THE_PLUGIN) == {"bad-1s": False, EVERYBODY: True}
+    suspend(engine.store, "bad-1s", None)
+    catch_up(engine, NOW + 200)
+    assert counted(engine.store, "bad-1s") == names(*range(-10, 0))
+
+
+@on_sqlite
+def test_what_comes_late_is_found_within_the_hour(
+    make_engine: MakeEngine, archive: Archive, history: Datagrepper
+) -> None:
+    engine = make_engine(Ids, history=history, **OVERLAP)
+    catch_up(engine, NOW + 3_500)
+    archive.add(*sent(5, 600))
+    catch_up(engine, NOW + 3_599)
+    assert counted(engine.store) == names()
+    for later in (3_605, 3_606):
+        turn(engine, NOW + later)
+        assert engine._reading.wait(SECONDS)
+    turn(engine, NOW + 3_607)
+    assert counted(engine.store) == names(5, 600)
+
+
+@on_sqlite
+def test_history_that_cannot_be_had_is_told_once_and_tried_again(
+    make_engine: MakeEngine,
+    archive: Archive,
+    stand_in: StandIn,
+    history: Datagrepper,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    archive.add(*sent(-5))
+    stand_in.paths = ()
+    engine = make_engine(Ids, history=history, **OVERLAP)
+    for later in (0, 1, 3_600, 7_200):
+        turn(engine, NOW + later)
+        assert engine._reading.wait(SECONDS)
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == [
+        f"reading history: HistoryError: {stand_in.url} is no datagrepper: it has neither /v2/search nor /raw; "
+        "set statscache.datagrepper.endpoint to the URL that comes before them"
+    ]
+    stand_in.paths = (SEARCH,)
+    asked = len(stand_in.asked)
+    turn(engine, NOW + 7_201)
+    assert engine._reading.wait(SECONDS)
+    assert len(stand_in.asked) == asked
+    catch_up(engine, NOW + 20_000)
+    assert counted(engine.store) == names(-5)
+
+
+@on_sqlite
+def test_what_is_no_message_is_named_and_the_rest_goes_on(
+    make_engine: MakeEngine,
+    archive: Archive,
+    history: Datagrepper,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    archive.add(*sent(-5, topic=""), *sent(-4))
+    engine = make_engine(Ids, history=history, **OVERLAP)
+    catch_up(engine, NOW + 200)
+    assert counted(engine.store) == names(-4)
+    assert "are no messages, and left out; the first: no topic" in caplog.text
+
+
+@on_sqlite
+def test_no_more_is_brought_than_can_be_counted(
+    make_engine: MakeEngine,
+    archive: Archive,
+    history: Datagrepper,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(backlog, "AT_MOST", 20)
+    monkeypatch.setattr(backlog, "TOGETHER", 5)
+    archive.add(*sent(*range(-300, 0)))
+    engine = make_engine(Ids, history=history, **OVERLAP)
+    engine.turn(1, NOW)
+    assert engine._reading.wait(SECONDS)
+    assert 0 < engine.journal.end() < 300
+    catch_up(engine, NOW + 200)
+    assert counted(engine.store) == names(*range(-300, 0))
+
+
+@on_sqlite
+def test_an_end_that_takes_long_to_read_is_read_to_its_end(
+    make_engine: MakeEngine,
+    archive: Archive,
+    history: Datagrepper,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(backlog, "PORTION", -1)
+    monkeypatch.setattr(backlog, "TOGETHER", 1)
+    numbers = range(-500, 500, 100)
+    archive.add(*sent(*numbers))
+    engine = make_engine(Ids, history=history, datagrepper__overlap=600)
+    catch_up(engine, NOW + 600)
+    assert counted(engine.store) == names(*numbers)
+    assert healed(engine, BEFORE_THE_PLUGIN) == {EVERYBODY: True}

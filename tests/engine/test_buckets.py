@@ -152,15 +152,26 @@ def test_few_slices_are_kept_in_memory(journal: Journal) -> None:
     assert slices.read(9, 10) is not parts[-1]
 
 
-def test_messages_are_shared_by_those_who_only_read(journal: Journal) -> None:
+def test_those_who_come_to_the_same_place_later_get_the_same_slice(journal: Journal) -> None:
+    journal.append(entry(number) for number in range(4))
+    slices = Slices(journal, 9, 10**9)
+    part = slices.read(0, 3)
+    assert slices.read(0, 4) is part
+    assert [one.position for one in slices.read(0, 2).kept] == [1, 2]
+
+
+@pytest.mark.parametrize("envelope_only", [False, True])
+def test_messages_are_shared_by_those_who_only_read(journal: Journal, envelope_only: bool) -> None:
     journal.append([entry()])
     part = read(journal)
-    reader = statistic(bad(reads_only=True))
+    reader = statistic(bad(reads_only=True, envelope_only=envelope_only))
+    writer = statistic(bad(envelope_only=envelope_only))
     shared, again = (bucket(reader, at(0), part, journal).messages[0] for _ in range(2))
-    own, other = (bucket(statistic(bad()), at(0), part, journal).messages[0] for _ in range(2))
+    own, other = (bucket(writer, at(0), part, journal).messages[0] for _ in range(2))
     assert shared is again
     assert own is not other is not shared
-    assert own == other == shared == message()
+    assert own == other == shared
+    assert (shared == message()) is not envelope_only
 
 
 def test_an_envelope_is_what_is_asked_for(journal: Journal) -> None:

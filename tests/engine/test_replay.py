@@ -62,7 +62,7 @@ class Place:
             coverage = Coverage(store, to, now)
             for step in replay(found, door.importer, coverage, door.pace, to, lambda: now):
                 total = total.plus(step.brought)
-            door.pace.keep(0)
+            door.pace.settle()
         return total
 
     def exports(self) -> dict[str, str]:
@@ -147,8 +147,9 @@ def test_what_was_replayed_is_known_the_second_time(place: Place) -> None:
 
 @on_sqlite
 def test_what_is_no_message_or_has_no_time_is_left_out_by_reason(place: Place) -> None:
-    broken = [{"topic": ""}, message(1, timestamp=None), message(2, timestamp=NOW + DAY)]
-    reasons = Counter({"no topic": 1, "no usable time": 1, "stamped in the future": 1})
+    times = [None, NOW + DAY, 1e308]
+    broken = [{"topic": ""}, *(message(one, timestamp=time) for one, time in enumerate(times))]
+    reasons = Counter({"no topic": 1, "no usable time": 1, "stamped in the future": 2})
     assert place.replay(*broken, *sent(3)) == Brought(1, 0, 0, reasons)
 
 

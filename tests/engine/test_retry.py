@@ -43,9 +43,8 @@ from statscache.engine import Engine
 from statscache.engine.retry import Outcome, Result, retry
 from statscache.errors import PluginError
 from statscache.plugins import Count
-from statscache.store import Store, checkpoints, deadletters, tables
+from statscache.store import Store, checkpoints, deadletters, progress, tables
 from statscache.store.faults import is_outage
-from statscache.store import progress
 
 BAD = "bad-1s"
 

@@ -83,6 +83,7 @@ def test_an_empty_file_whose_write_ahead_log_is_not_is_refused(path: Path, tmp_p
         ),
         ("UPDATE sqlite_sequence SET seq = 19", "it ends at 19, but position 20 was used"),
         ("UPDATE entry SET position = 99 WHERE position = 9", "it ends at 20, but position 99 was"),
+        ("DELETE FROM forgotten", "does not say which ids it has forgotten"),
         ("DELETE FROM sqlite_sequence", "it ends at 0, but position 20 was used"),
         ("UPDATE seen SET id = CAST(x'ff' AS TEXT) WHERE id = 'id-9'", "Could not decode"),
     ],

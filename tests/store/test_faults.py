@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from statscache.store import Store
-from statscache.store.faults import is_canceled, is_outage, is_stuck, sqlstate
+from statscache.store.faults import is_canceled, is_missing_table, is_outage, is_stuck, sqlstate
 
 
 @pytest.fixture
@@ -276,3 +276,16 @@ def test_a_pool_without_a_free_connection_is_an_outage(sqlite_uri):
 def test_what_comes_from_no_database_is_no_outage(error):
     assert not is_outage(error)
     assert not is_canceled(error)
+
+
+# -- no tables yet -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("statement", ["SELECT 1 FROM nowhere", "SELECT c FROM here"])
+def test_a_table_or_column_that_is_not_there_is_told_from_other_errors(uri, statement):
+    store = Store(uri)
+    make = "CREATE TABLE here (a int)"
+    assert is_missing_table(failure(store, make, statement))
+    assert not is_missing_table(failure(store, make, "SELEC 1"))
+    assert not is_missing_table(ValueError("no such table"))
+    store.close()

@@ -169,24 +169,59 @@ def test_what_was_passed_by_is_known_while_it_is_owed(store: Store) -> None:
     owe(store, "a", 10, 20, missed=Missed(3, 7))
     owe(store, "a", 30, 40, missed=LOST)
     owe(store, "b", 10, 20, missed=Missed(1, 2))
-    assert missed(store) == [Missed(3, 7, 10), Missed(-1, 0, 30)]
+    assert sorted(missed(store)) == [Missed(-1, 0, 30), Missed(3, 7, 10)]
     heal(store)
     assert missed(store) == []
 
 
 def test_of_what_was_lost_only_what_arrived_later_was_missed() -> None:
     lost, passed_by = Missed(-1, 0, 30.0), Missed(3, 7, 10.0)
-    assert [lost.holds(0, arrived) for arrived in (29, 30, 31)] == [False, False, True]
-    assert [passed_by.holds(position, 0) for position in (3, 4, 7, 8)] == [False, True, True, False]
+    assert [lost.holds(0, arrived, NOW) for arrived in (29, 30, 31)] == [False, False, True]
+    assert [passed_by.holds(position, 0, NOW) for position in (3, 4, 7, 8)] == [
+        False,
+        True,
+        True,
+        False,
+    ]
 
 
 @on_sqlite
-def test_what_is_owed_anew_takes_the_place_of_what_was_owed_of_that_time(store: Store) -> None:
+def test_what_is_recalled_takes_the_place_of_what_was_owed_of_that_time(store: Store) -> None:
     for start in (10, 20, 30):
         owe(store, "a", start, 40)
     owe(store, "b", 30, 40)
     with store.writing() as connection:
-        debts.drop(connection, "a", 20)
-        debts.cover(connection, "a", 5, 50, RECALLED, NOW)
-    assert sorted(owed(store)) == [("a", 5, 50), ("a", 10, 40), ("b", 30, 40)]
-    assert still(store) == [30, 10]
+        debts.recall(connection, "a", 20, 25, 40, 7, NOW)
+    assert sorted(owed(store)) == [("a", 10, 40), ("a", 25, 40), ("b", 30, 40)]
+
+
+@on_sqlite
+def test_no_debt_is_mistaken_for_a_recalled_one(store: Store) -> None:
+    owe(store, "a", 10, 20, RECALLED)
+    (old,) = read(store)
+    with store.writing() as connection:
+        debts.recall(connection, "a", 10, 10, 20, 7, NOW)
+        debts.reach(connection, old.id, 15, 3)
+        debts.fill(connection, old.id, 9)
+    (new,) = read(store)
+    assert new.id != old.id
+    assert (new.reached, new.filled, new.brought) == (None, None, 0)
+
+
+@on_sqlite
+def test_what_was_handed_over_before_its_rows_were_deleted_is_missed_for_good(store: Store) -> None:
+    with store.writing() as connection:
+        debts.recall(connection, "a", 10, 10, 20, 7, NOW)
+    for _ in range(2):
+        (found,) = missed(store)
+        assert [found.holds(position, NOW, 10) for position in (0, 7, 8)] == [True, True, False]
+        assert not found.holds(7, NOW, 9.9)
+        assert not found.holds(0, NOW + 1, 10)
+        heal(store)
+
+
+@on_sqlite
+def test_ids_are_needed_from_where_a_plugin_began_anew(store: Store) -> None:
+    with store.writing() as connection:
+        debts.recall(connection, "a", 10, 10, 20, 7, NOW)
+    assert needed(store) == NOW

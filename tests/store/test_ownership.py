@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,7 @@ from samples import NOW
 
 from statscache.engine import Engine
 from statscache.errors import JournalInUseError, OwnerError
-from statscache.journal import Journal
+from statscache.journal import Journal, Writer
 from statscache.store import Store, ownership
 from statscache.store.ownership import STALE
 from statscache.store.tables import JOURNAL_LOST, owner
@@ -236,6 +236,7 @@ def test_an_adopted_journal_goes_on_and_what_may_be_missing_is_owed(
     journal, store = Journal(other), Store(uri)
     assert ownership.adopt(store, journal, NOW + 50) == (NOW + 10, NOW + 50)
     assert journal.end() == 8
+    assert journal.known_since() == NOW + 50
     journal.close()
     suspend(store, "bad-1s", None)
     with started(uri, other, NOW + 60, *plugins) as second:
@@ -256,6 +257,15 @@ def test_an_adopted_journal_goes_on_and_what_may_be_missing_is_owed(
 def test_adopting_where_nothing_was_counted_owes_nothing(store: Store, journal: Journal) -> None:
     assert ownership.adopt(store, journal, NOW) is None
     assert owed(store) == []
+    assert journal.known_since() == 0
+    assert row(store).journal == journal.uuid
+
+
+@on_sqlite
+def test_what_a_guest_writes_into_is_not_adopted(store: Store, journal: Journal) -> None:
+    with closing(Writer(journal.path)), pytest.raises(JournalInUseError, match="end it first"):
+        ownership.adopt(store, journal, NOW)
+    ownership.adopt(store, journal, NOW)
     assert row(store).journal == journal.uuid
 
 

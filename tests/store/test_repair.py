@@ -33,7 +33,7 @@ from sqlalchemy.exc import DBAPIError
 
 from statscache.engine import Engine
 from statscache.errors import JournalDamagedError, JournalError, JournalInUseError, OwnerError
-from statscache.journal import Journal, damage
+from statscache.journal import Journal, Writer, damage
 from statscache.message import EVERYBODY, Entry
 from statscache.store import Store, ownership, schema
 from statscache.store.repair import Repair, repair
@@ -273,6 +273,22 @@ def test_ids_that_are_lost_are_found_in_their_entries_and_in_the_index(place: Pl
 
 
 @on_sqlite
+def test_since_when_ids_are_known_stays_known_unless_some_are_lost(place: Place) -> None:
+    with closing(Journal(place.path)) as journal:
+        journal.trim(TRIMMED, NOW + 5)
+    damages = {
+        f"UPDATE entry SET checksum = 0 WHERE id = '{name(250)}'": NOW + 5,
+        f"UPDATE seen SET checksum = 0 WHERE id = '{name(10)}'": LATER + 1,
+        "DELETE FROM forgotten": LATER + 2,
+    }
+    for number, (statement, since) in enumerate(damages.items()):
+        change(place, statement)
+        assert place.repair(LATER + number)
+        with closing(Journal(place.path)) as journal:
+            assert journal.known_since() == since
+
+
+@on_sqlite
 def test_what_was_trimmed_stays_known_whatever_the_database_knows(
     place: Place, tmp_path: Path
 ) -> None:
@@ -362,6 +378,15 @@ def test_while_a_daemon_runs_it_is_refused(place: Place) -> None:
 
 
 @on_sqlite
+def test_while_a_guest_writes_it_is_refused(place: Place) -> None:
+    with (
+        closing(Writer(place.path)),
+        pytest.raises(JournalInUseError, match="end it first"),
+    ):
+        place.repair()
+
+
+@on_sqlite
 def test_where_there_is_no_journal_none_is_made(place: Place) -> None:
     place.path = place.path.with_name("other.sqlite")
     with pytest.raises(JournalError, match=r"there is no journal"):
@@ -378,6 +403,7 @@ def test_what_never_was_a_journal_is_left_as_it_is(place: Place) -> None:
     assert place.path.read_text() == "Dear Ada, ..."
     assert sorted(path.name for path in place.path.parent.glob("letter*")) == [
         "letter.txt",
+        "letter.txt.guests.lock",
         "letter.txt.lock",
     ]
 

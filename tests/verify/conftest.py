@@ -7,11 +7,9 @@ from typing import Any
 
 import pytest
 from datagrepper import Archive, Datagrepper
-from worlds import PLUGINS, SPAN, World, spread
+from worlds import PLUGINS, SPAN, MakeWorld, World, spread
 
 from statscache.engine import Engine
-
-MakeWorld = Callable[..., World]
 
 
 @pytest.fixture

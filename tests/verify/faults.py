@@ -9,11 +9,13 @@ from typing import Any, NamedTuple
 
 import reckoning
 import sqlalchemy as sa
+from samples import NOW
 from sqlalchemy.orm import Session
 
 from statscache.models.columns import epoch, moment
 from statscache.registry import Statistic
 from statscache.store import Store
+from statscache.verify.evidence import Difference
 
 Message = dict[str, Any]
 Key = tuple[Any, ...]
@@ -22,7 +24,9 @@ Table = dict[Key, Sums]
 Tables = dict[str, Table]
 """The rows of each statistic: timestamp (epoch seconds) and other keys, and their sums."""
 
-LATE = 60
+LATE = MINUTE = 60
+DAY = 86_400
+SINCE = NOW - 2 * DAY
 
 
 class Heard(NamedTuple):
@@ -35,6 +39,27 @@ class Heard(NamedTuple):
     def id(self) -> str:
         """The id by which it is named, if it has one."""
         return str(reckoning.identity(self.message))
+
+    @property
+    def minute(self) -> float:
+        return float(self.message["timestamp"] // MINUTE * MINUTE)
+
+
+class Fault(NamedTuple):
+    """Something that is wrong, a row in which it shows, and the message where there is one."""
+
+    kind: str
+    ident: str
+    key: Key
+    id: str = ""
+
+    def is_named(self, found: list[Difference]) -> bool:
+        """Whether the row is told of, and the message, too."""
+        return any(
+            (one.ident, one.key) == (self.ident, self.key)
+            and (not self.id or [*one.missing, *one.surplus] == [self.id])
+            for one in found
+        )
 
 
 def stored(store: Store, statistics: list[Statistic]) -> Tables:
@@ -121,5 +146,21 @@ def extra(random: Random, table: Table, statistic: Statistic) -> None:
 ROW_FAULTS: dict[str, Callable[[Random, Table, Statistic], None]] = {
     one.__name__: one for one in (changed, missing, extra)
 }
+
 MESSAGE_FAULTS = {"uncounted": -1, "doubled": 1}
 """How often more the message is counted than it should be."""
+
+
+def in_a_row(random: Random, kind: str, statistic: Statistic, truth: Table, spoilt: Table) -> Fault:
+    """Spoil one row of the first day with which nothing else is wrong."""
+    right = {
+        key: sums
+        for key, sums in truth.items()
+        if SINCE <= key[0] < SINCE + DAY and spoilt.get(key) == sums
+    }
+    table = dict(right)
+    ROW_FAULTS[kind](random, table, statistic)
+    (key,) = (key for key in table.keys() | right.keys() if table.get(key) != right.get(key))
+    spoilt.pop(key, None)
+    spoilt |= {key: table[key]} if key in table else {}
+    return Fault(kind, statistic.ident, key)

@@ -6,9 +6,9 @@ from random import Random
 
 import faults
 import pytest
-from faults import MESSAGE_FAULTS, ROW_FAULTS, Heard, Tables
+from faults import DAY, MESSAGE_FAULTS, ROW_FAULTS, Heard
 from samples import NOW, message
-from worlds import DAY, HOUR, SPAN, World
+from worlds import World, deltas_of, first_arrivals, in_both
 
 from statscache.verify.verification import Comparison
 
@@ -16,21 +16,6 @@ from statscache.verify.verification import Comparison
 def deltas(found: Comparison) -> dict[tuple[str, faults.Key], faults.Sums]:
     """What has to be added to which row."""
     return {(one.ident, one.key): one.delta for one in found.differences}
-
-
-def deltas_of(truth: Tables, stored: Tables) -> dict[tuple[str, faults.Key], faults.Sums]:
-    """The same, of rows that stand in whole windows of the range."""
-    wanted = {}
-    for ident, rows in truth.items():
-        length = {"d": DAY, "h": HOUR, "m": 60}[ident[-1]]
-        for key in rows.keys() | stored[ident].keys():
-            here, there = stored[ident].get(key, ()), rows.get(key, ())
-            start = key[0] // length * length
-            if here != there and SPAN.start <= start <= SPAN.stop - length:
-                none = (0,) * max(len(here), len(there))
-                pairs = zip(here or none, there or none, strict=True)
-                wanted[ident, key] = tuple(b - a for a, b in pairs)
-    return wanted
 
 
 def test_in_a_sound_store_nothing_differs(world: World) -> None:
@@ -70,20 +55,6 @@ def test_a_message_that_is_not_counted_once_is_named(world: World, kind: str) ->
         assert [*named] == [one.id], each
     assert world.repair(found).left == []
     assert deltas_of(truth, world.stored()) == {}
-
-
-def first_arrivals(world: World) -> list[Heard]:
-    """Each message that has an id, where it came first; the latest first."""
-    found: dict[str, Heard] = {}
-    for one in world.heard:
-        if "msg_id" in one.message:
-            found.setdefault(one.id, one)
-    return [*found.values()][::-1]
-
-
-def in_both(one: Heard) -> bool:
-    """Whether all its windows are compared."""
-    return SPAN.start <= one.message["timestamp"] < SPAN.start + DAY
 
 
 def test_a_message_that_only_the_archive_has_is_named_and_let_in(world: World) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 
 import faults
 from datagrepper import Datagrepper
-from faults import Heard, Tables
+from faults import DAY, SINCE, Heard, Tables
 from samples import NOW
 from traffic import traffic
 
@@ -22,8 +22,8 @@ from statscache.verify.repair import Repaired, repair
 from statscache.verify.source import of_datagrepper
 from statscache.verify.verification import Case, Comparison, compare
 
-DAY, HOUR = 86_400, 3_600
-SPAN = Span(NOW - 2 * DAY, NOW - HOUR)
+HOUR = 3_600
+SPAN = Span(SINCE, NOW - HOUR)
 
 PLUGINS = (
     Audit,
@@ -62,7 +62,7 @@ class World:
         engine = self.engine
         importer = Importer(engine.journal, engine.store, engine.config)
         installed = engine.registry
-        return repair(self.case, installed, SPAN, found.differences, importer, self.count)
+        return repair(self.case, installed, self.statistics, SPAN, found, importer, self.count)
 
     def stored(self) -> Tables:
         return faults.stored(self.engine.store, self.statistics)
@@ -77,8 +77,41 @@ class World:
                     faults.write(self.engine.store, one, key, now.get(key))
 
 
+MakeWorld = Callable[..., World]
+"""Makes one of plugins and settings, as `make_engine` takes them."""
+
+
 def spread(number: int, seed: int) -> list[Heard]:
     """Messages that arrived in two days, in order, with whatever a bus does to them."""
     apart = (NOW - SPAN.start) / number
     sent = traffic(number, seed, NOW, apart)
     return [Heard(one, SPAN.start + place * apart) for place, one in enumerate(sent)]
+
+
+def deltas_of(truth: Tables, stored: Tables) -> dict[tuple[str, faults.Key], faults.Sums]:
+    """The same, of rows that stand in whole windows of the range."""
+    wanted = {}
+    for ident, rows in truth.items():
+        length = {"d": DAY, "h": HOUR, "m": 60}[ident[-1]]
+        for key in rows.keys() | stored[ident].keys():
+            here, there = stored[ident].get(key, ()), rows.get(key, ())
+            start = key[0] // length * length
+            if here != there and SPAN.start <= start <= SPAN.stop - length:
+                none = (0,) * max(len(here), len(there))
+                pairs = zip(here or none, there or none, strict=True)
+                wanted[ident, key] = tuple(b - a for a, b in pairs)
+    return wanted
+
+
+def first_arrivals(world: World) -> list[Heard]:
+    """Each message that has an id, where it came first; the latest first."""
+    found: dict[str, Heard] = {}
+    for one in world.heard:
+        if "msg_id" in one.message:
+            found.setdefault(one.id, one)
+    return [*found.values()][::-1]
+
+
+def in_both(one: Heard) -> bool:
+    """Whether all its windows are compared."""
+    return SPAN.start <= one.message["timestamp"] < SPAN.start + DAY

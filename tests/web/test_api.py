@@ -3,11 +3,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
+
+from statscache.store import schema, tables
+from statscache.store.tables import BEFORE_THE_PLUGIN
 
 from .conftest import make, serving
 
 GOLDEN = Path(__file__).parent / "golden"
 BUILDS = "/api/builds-by-state-1h"
+HISTORY = {"start": 0.0, "stop": 10_000.0, "reached": 2_500.0, "share": 0.25, "brought": 1_234}
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 
 
@@ -51,6 +56,25 @@ def test_the_index_can_be_read_before_the_daemon_ever_ran(sqlite_uri):
     assert {one["freshness"] for one in client.get("/api/?detail=1").json["statistics"]} == {None}
     assert client.get("/api/?format=html").status_code == 200
     serving(app).store.close()
+
+
+def test_the_index_tells_of_history_that_is_read_where_there_is_any_to_read(sqlite_uri):
+    for endpoint, told in ((None, None), ("http://localhost:1/datagrepper", HISTORY)):
+        app = make(sqlite_uri, datagrepper__endpoint=endpoint)
+        store, client = serving(app).store, app.test_client()
+        if told is None:
+            schema.upgrade(store)
+            span = {"addressee": "event-logs", "start": 0, "stop": 10_000, "opened": 0}
+            state = {"reason": BEFORE_THE_PLUGIN, "reached": 2_500, "brought": 1_234}
+            with store.writing() as connection:
+                connection.execute(sa.insert(tables.owed).values(**span, **state))
+        described = client.get("/api/?detail=1").json["statistics"]
+        found = {one["ident"]: one["history"] for one in described}
+        page = client.get("/api/?format=html").text
+        store.close()
+        assert found["event-logs"] == told
+        assert found["silent"] is None
+        assert ("25 % read, to 1970-01-01 00:41:40" in page) is bool(told)
 
 
 @pytest.mark.parametrize("path", [BUILDS, f"{BUILDS}/", f"{BUILDS}.json", f"{BUILDS}.json/"])

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 from statscache.schedule import Schedule
+from statscache.store.progress import Progress, Reading
 from statscache.web.description import COLUMNS, describe
-from statscache.web.progress import Progress
 
 from .conftest import config
 from .guests import BuildsByState, Events, Never
@@ -35,6 +35,8 @@ def test_lengths_are_in_seconds_and_settings_count():
 
 def test_progress_is_given_where_there_is_some():
     known = Progress("builds-by-state-1h", 1000.5, 7, 2, "too many dead letters")
-    described = describe(build(BuildsByState), CONFIG, known)
+    history = Reading(100.0, 900.0, 300.0, 0.25, 5)
+    described = describe(build(BuildsByState), CONFIG, known, history)
     assert list(described) == list(COLUMNS)
-    assert [described[name] for name in COLUMNS[-4:]] == [1000.5, 7, 2, "too many dead letters"]
+    told = [described[name] for name in COLUMNS[-5:]]
+    assert told == [1000.5, 7, 2, "too many dead letters", history._asdict()]

@@ -17,6 +17,8 @@ BUILDS = "/api/builds-by-state-1h"
 
 COLUMNS = {
     "/api/": ["detail", "format"],
+    "/api/coverage": ["start", "stop", "limit", "format"],
+    "/api/coverage.csv": ["start", "stop", "limit", "format"],
     "/api/builds-by-state-1h": ["timestamp", "state", "volume"],
     "/api/builds-by-state-1h.csv": ["timestamp", "state", "volume"],
     "/api/event-logs": ["timestamp", "category", "message"],
