@@ -18,9 +18,11 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from live import machine
 
@@ -38,6 +40,7 @@ stand_in = importlib.import_module("datagrepper")
 BEGIN = 1_767_225_600
 """2026-01-01 00:00:00 UTC."""
 
+KINDS = 2_000
 OVERLAP = 60
 TICK = 0.2
 
@@ -73,14 +76,15 @@ def told(run: Run) -> str:
 
 
 def made(count: int, pace: int) -> Iterator[dict[str, Any]]:
-    """So many different messages of the demo, so many in each second."""
-    known: set[str] = set()
-    for _, message in traffic.messages(BEGIN, BEGIN + count, rate=25, seed=7):
-        if len(known) == count:
-            return
-        name = f"2026-gap-{len(known)}"
-        known.add(name)
-        yield {**message, "msg_id": name, "timestamp": BEGIN + len(known) // pace}
+    """So many messages of the demo's kinds, so many in each second."""
+    arrivals = traffic.messages(BEGIN - KINDS, BEGIN, rate=2, seed=8)
+    kinds = [arrival.message for arrival in islice(arrivals, KINDS)]
+    for number in range(count):
+        yield {
+            **kinds[number % KINDS],
+            "msg_id": f"2026-{UUID(int=number)}",
+            "timestamp": BEGIN + number / pace,
+        }
 
 
 @contextmanager

@@ -179,6 +179,7 @@ def abandon(engine: Engine) -> None:
     """What `SIGKILL` leaves: nothing is said to the database, only the lock is let go."""
     engine._stopping.set()
     assert engine._pool.stop(30)
+    assert engine._reading.stop(30)
     engine.journal.close()
     engine.store.close()
 

@@ -32,13 +32,16 @@ LIMIT = 20
 EVERY = 100
 """Messages between two looks at the screen."""
 
-INCOMPLETE = 3
-"""The exit code where nothing differs, but windows are known not to be complete."""
-
 NO_HISTORY = (
     "there is nothing to compare with: set statscache.datagrepper.endpoint to the base URL of the "
     "datagrepper of this bus, or name recorded messages with --file"
 )
+
+
+class IncompleteError(click.ClickException):
+    """Nothing differs, but not all could be compared."""
+
+    exit_code = 3
 
 
 @click.command()
@@ -105,9 +108,11 @@ def verify(
             _verify(case, installed, statistics, part, door, verdict)
     click.echo("\n".join(verdict.lines(span)))
     if verdict.differs:
-        raise SystemExit(1)
+        raise click.ClickException(
+            "what differs is named above; " + ("run it again" if mends else "--repair mends it")
+        )
     if verdict.is_incomplete:
-        raise SystemExit(INCOMPLETE)
+        raise IncompleteError("there are windows that are known not to be complete")
 
 
 def _verify(

@@ -15,8 +15,9 @@ from ..history import Datagrepper, Window
 from ..journal import Journal
 from ..message import Message
 from ..registry import Statistic
-from ..store import Store, checkpoints, owed
+from ..store import Store, aside, checkpoints, owed
 from ..store.owed import Debt
+from ..store.tables import RECALLED
 from . import errands, recall
 from .errands import Due, Errand
 from .importer import Brought, Importer
@@ -202,6 +203,7 @@ class Backlog:
         if filled:
             with self._store.writing() as connection:
                 healed = owed.heal(connection, self._statistics.keys(), now)
+                aside.drop(connection, [one.addressee for one in healed if one.reason == RECALLED])
             for debt in healed:
                 log.info("%s is counted: %d messages were new", _described(debt), debt.brought)
 

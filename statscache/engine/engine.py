@@ -21,7 +21,7 @@ from ..store.checkpoints import Checkpoint
 from ..store.faults import is_outage
 from ..store.tables import BEFORE_THE_PLUGIN
 from ..text import sentence, trace
-from . import joining, retention, upkeep
+from . import joining, rebuild, retention, upkeep
 from .backlog import Backlog
 from .buckets import Slices
 from .counting import PluginCounter
@@ -179,6 +179,7 @@ class Engine:
         """Check the database, own it, and open a checkpoint for each plugin that has none."""
         schema.prepare(self.store)
         token = ownership.claim(self.store, self.journal, now)
+        rebuild.rebuild_changed(self.store, self.registry, self.config, now)
         statistics = [one for one in self.registry.enabled.values() if self._has_table(one)]
         self._open_checkpoints(statistics, now)
         idents = [statistic.ident for statistic in statistics]

@@ -73,19 +73,17 @@ def plan(
     statistics: Mapping[str, Statistic],
     overlap: float,
     now: float,
-    again: Mapping[int, float],
+    again_until: Mapping[int, float] | None = None,
 ) -> Errand | None:
     """The next errand: what everybody lacks comes first, and of that the latest.
 
-    What several plugins lack of the same time is read once for all of them. `again` is how far the
-    ends of debts have been read again, by number.
+    What several plugins lack of the same time is read once for all of them. `again_until` tells how
+    far the ends of debts have been read again, by number.
     """
     readable = [one for one in debts if one.addressee == EVERYBODY or one.addressee in statistics]
-    dues = [
-        one
-        for one in (due(debt, overlap, now, again.get(debt.id, -math.inf)) for debt in readable)
-        if one
-    ]
+    done = again_until or {}
+    found = (due(debt, overlap, now, done.get(debt.id, -math.inf)) for debt in readable)
+    dues = [one for one in found if one]
     if not dues:
         return None
     first = min(dues, key=lambda one: (one.debt.addressee != EVERYBODY, -one.debt.stop))

@@ -43,21 +43,32 @@ def recall(
 
     with Transaction(store, ident, lock) as transaction:
         connection = transaction.connection()
-        held, debts = checkpoints.read_one(connection, ident), owed.read(connection)
-        if since is None:
-            start, owes = 0.0, Span(_first(statistic, config, held, debts, now), now)
-            horizon = min(joining.horizon(statistic, config, now), owes.start)
-            version = str(statistic.plugin.version)
-            checkpoints.reset(connection, ident, version, horizon, now)
-        else:
-            start = _from(statistic, config, debts, since)
-            owes = Span(max(start, held.horizon), now)
+        held = checkpoints.read_one(connection, ident)
+        start = 0.0 if since is None else _from(connection, statistic, config, since)
         plugin.revert(moment(start), transaction.session)
         transaction.session.flush()
-        deadletters.remove_since(connection, ident, start)
-        owed.recall(connection, ident, start, *owes, held.position, now)
+        if since is None:
+            owes = begin_anew(connection, statistic, config, held, now)
+        else:
+            owes = Span(max(start, held.horizon), now)
+            _owe(connection, held, start, owes)
         changes.note(connection, ident, transaction.revision, (), now)
         transaction.commit()
+    return owes
+
+
+def begin_anew(
+    connection: Connection, statistic: Statistic, config: Config, held: Checkpoint, now: float
+) -> Span:
+    """Let a statistic that has no rows any more count from nothing; what is owed to it.
+
+    Its checkpoint is locked, and was `held` then.
+    """
+    owes = Span(_first(connection, statistic, config, held, now), now)
+    horizon = min(joining.horizon(statistic, config, now), owes.start)
+    version = str(statistic.plugin.version)
+    checkpoints.reset(connection, statistic.ident, version, horizon, now)
+    _owe(connection, held, 0.0, owes)
     return owes
 
 
@@ -67,16 +78,24 @@ def require_own_rows(statistic: Statistic, registry: Registry) -> None:
     Raises:
         PluginError: its rows cannot be told from those of another.
     """
-    others = [
-        ident
-        for ident, one in sorted(registry.enabled.items())
-        if one.model is statistic.model is not None and ident != statistic.ident
-    ]
+    others = sharing(statistic, registry)
     if others and statistic.plugin.revert is BasePlugin.revert:
         raise PluginError(
             f"{statistic.ident} keeps its rows in one table with {', '.join(others)}: they cannot "
             "be told apart, unless its plugin has a `revert` of its own"
         )
+
+
+def sharing(statistic: Statistic, registry: Registry) -> list[str]:
+    """The statistics, also such as are off, that keep their rows in the same table."""
+    installed = {**registry.disabled, **registry.enabled}
+    return [
+        ident
+        for ident, one in sorted(installed.items())
+        if ident != statistic.ident
+        and statistic.model is not None
+        and (one.model or one.plugin.model) is statistic.model
+    ]
 
 
 def forget(journal: Writer, store: Store, debt: Debt) -> None:
@@ -94,23 +113,30 @@ def forget(journal: Writer, store: Store, debt: Debt) -> None:
         journal.disown(debt.addressee, origin if debt.until is None else debt.until)
 
 
-def _from(statistic: Statistic, config: Config, debts: list[Debt], since: float) -> float:
+def _owe(connection: Connection, held: Checkpoint, start: float, owes: Span) -> None:
+    """Owe what was counted, and what could not be, of the rows from `start` on."""
+    deadletters.remove_since(connection, held.ident, start)
+    owed.recall(connection, held.ident, start, *owes, held.position, owes.stop)
+
+
+def _from(connection: Connection, statistic: Statistic, config: Config, since: float) -> float:
     """The start of the first window that is recalled, epoch seconds."""
     start = window_start(statistic)
     overlap = config["statscache.datagrepper.overlap"]
-    brought = [errands.span(one, overlap) for one in debts if one.addressee == statistic.ident]
+    mine = [one for one in owed.read(connection) if one.addressee == statistic.ident]
+    brought = [errands.span(one, overlap) for one in mine]
     if any(one.stop > start(since) for one in brought):
         since = min(since, *(one.start for one in brought))
     return max(0.0, float(start(since)))
 
 
 def _first(
-    statistic: Statistic, config: Config, held: Checkpoint, debts: list[Debt], now: float
+    connection: Connection, statistic: Statistic, config: Config, held: Checkpoint, now: float
 ) -> float:
     """From when on the history is owed: no less than it had, epoch seconds."""
     had = [
         debt.start
-        for debt in debts
+        for debt in owed.read(connection)
         if debt.addressee in (EVERYBODY, statistic.ident)
         and debt.opened >= held.created
         and debt.accepted is None

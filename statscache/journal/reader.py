@@ -186,7 +186,7 @@ class Reader:
     def _connection(self) -> sqlite3.Connection:
         """This thread's connection."""
         if self._closed:
-            raise JournalError(f"the journal {self.path} is closed")
+            raise self._is_closed()
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             connection = self._connect()
@@ -204,7 +204,7 @@ class Reader:
         try:
             yield from self._connection().execute(query, values)
         except FAILURES as error:
-            raise trouble(self.path, error) from error
+            raise self._trouble(error) from error
 
     def _value(self, query: str, *values: Any) -> Any:
         """The first column of the first row, or None."""
@@ -224,9 +224,15 @@ class Reader:
         try:
             missing = next(tables.outside_holes(self._connection(), first, last), None)
         except FAILURES as error:
-            raise trouble(self.path, error) from error
+            raise self._trouble(error) from error
         if missing:
             raise JournalDamagedError(self.path, f"{missing} should be there, but is not")
+
+    def _trouble(self, error: Exception) -> JournalError:
+        return self._is_closed() if self._closed else trouble(self.path, error)
+
+    def _is_closed(self) -> JournalError:
+        return JournalError(f"the journal {self.path} is closed")
 
 
 def require(path: Path) -> None:

@@ -16,7 +16,7 @@ from . import api, coverage, pages, problems
 from .counts import Counts
 from .serving import EXTENSION, Serving
 
-EXPOSED = "Link, X-Link-Number, X-Link-Count, X-Statscache-Complete-Until"
+EXPOSED = "Link, X-Link-Number, X-Link-Count, X-Statscache-Complete-Until, X-Statscache-Rebuilding"
 PREFLIGHT_SECONDS = 86_400
 
 

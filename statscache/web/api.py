@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from .. import times
 from ..formats import csv
 from ..plugins import BasePlugin
-from ..store import owed, progress
+from ..store import aside, owed, progress
 from ..store.faults import is_missing_table
 from ..times import moment
 from . import arguments as args
@@ -25,6 +25,7 @@ from .query import BOUNDS, Query
 from .serving import find, serving
 
 COMPLETE_UNTIL = "X-Statscache-Complete-Until"
+REBUILDING = "X-Statscache-Rebuilding"
 
 blueprint = Blueprint("api", __name__, url_prefix="/api")
 
@@ -74,21 +75,25 @@ def _rows(
 ) -> Response:
     text = args.one(arguments, "cursor")
     cursor = cursors.decode(text, wanted) if text else None
-    page = rows.read(connection, plugin.model, wanted, cursor)
+    model = aside.source(connection, plugin.ident, plugin.model)
+    page = rows.read(connection, model, wanted, cursor)
     pinned = query.pin(arguments, wanted)
-    total = _total(connection, plugin, wanted, page, [arguments, pinned])
-    body = writing.write(connection, plugin.model, page, choice.format)
+    total = _total(connection, model, wanted, page, [arguments, pinned])
+    body = writing.write(connection, model, page, choice.format)
     response = answer(choice, body, arguments)
     response.headers.update(pagination.headers(request.base_url, pinned, wanted, page, total))
     known = progress.read(connection, plugin.ident)
     if known:
         response.headers[COMPLETE_UNTIL] = times.seconds(known.complete_until)
+    if model is not plugin.model:
+        read = progress.history(owed.still(connection), plugin.ident)
+        response.headers[REBUILDING] = f"{read.share if read else 1:.2f}"
     return response
 
 
 def _total(
     connection: Connection,
-    plugin: BasePlugin,
+    model: rows.Model,
     wanted: Query,
     page: rows.Page,
     spellings: list[Arguments],
@@ -97,10 +102,10 @@ def _total(
     if not page.more and (page.rows or wanted.page == 1):
         return wanted.skipped + len(page.rows)
     keys = [
-        (plugin.ident, wanted.filters, wanted.limit, *(args.one(each, name) for name in BOUNDS))
+        (wanted.ident, wanted.filters, wanted.limit, *(args.one(each, name) for name in BOUNDS))
         for each in spellings
     ]
-    return serving().counts.get(keys, lambda: rows.count(connection, plugin.model, wanted))
+    return serving().counts.get(keys, lambda: rows.count(connection, model, wanted))
 
 
 def _described() -> list[dict[str, Any]]:

@@ -19,6 +19,8 @@ from .cursors import Cursor, Place
 from .query import DESCENDING, Query
 
 Model = type[BaseModel]
+"""Or an alias of one."""
+
 Condition = sa.ColumnElement[bool]
 
 
@@ -63,6 +65,12 @@ def instances(connection: Connection, model: Model, page: Page) -> list[BaseMode
     return [found[one] for one in ids]
 
 
+def names(model: Model) -> list[str]:
+    """The names of what a row shows, in their order."""
+    mapped: Model = sa.inspect(model).mapper.class_
+    return mapped.columns()
+
+
 def _before(connection: Connection, model: Model, query: Query, cursor: Cursor) -> Page:
     """The page read from its end, in the other direction."""
     statement = _ordered(model, query, query.order != DESCENDING, cursor.place)
@@ -72,7 +80,7 @@ def _before(connection: Connection, model: Model, query: Query, cursor: Cursor) 
 
 def _ordered(model: Model, query: Query, descending: bool, place: Place | None) -> sa.Select[Any]:
     """The rows of `query` in that direction, only those behind `place` if there is one."""
-    columns = [getattr(model, name) for name in model.columns()]
+    columns = [getattr(model, name) for name in names(model)]
     order = (model.timestamp, model.id)
     return (
         sa.select(*columns, model.id)

@@ -73,6 +73,7 @@ def test_a_row_that_differs_is_shown_and_mended(
     spoil(store)
     done = run("verify", *asked(hour))
     assert done.exit_code == 1
+    assert done.stderr == "Error: what differs is named above; --repair mends it\n"
     stamp = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(hour))
     assert f"{IDENT}, {stamp}: volume is 7, should be 3\n" in done.stdout
     assert "\n1 rows differ\n" in done.stdout

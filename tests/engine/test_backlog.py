@@ -226,3 +226,24 @@ def test_an_end_that_takes_long_to_read_is_read_to_its_end(
     catch_up(engine, NOW + 600)
     assert counted(engine.store) == names(*numbers)
     assert healed(engine, BEFORE_THE_PLUGIN) == {EVERYBODY: True}
+
+
+@on_sqlite
+def test_what_was_sent_late_into_a_gap_is_certain_however_long_the_gap_stays_open(
+    make_engine: MakeEngine, archive: Archive, history: Datagrepper
+) -> None:
+    settings = {**OVERLAP, "journal__dedupe_horizon": 130, "datagrepper__endpoint": "http://here"}
+    first = make_engine(Ids, now=NOW - 200, **settings)
+    give_up(first, EVERYBODY)
+    listen(first, range(-200, 5))
+    turn(first, NOW + 5)
+    first.stop(NOW + 5)
+    unread = make_engine(Ids, now=NOW + 30, **settings)
+    listen(unread, range(30, 300))
+    for _ in range(2):  # ids are forgotten when all is counted
+        turn(unread, NOW + 300)
+    unread.stop(NOW + 300)
+    archive.add(*sent(*range(-200, 300)), *sent(300, timestamp=NOW - 10))
+    engine = make_engine(Ids, now=NOW + 300, history=history, **settings)
+    catch_up(engine, NOW + 400)
+    assert counted(engine.store) == names(*range(-200, 301))

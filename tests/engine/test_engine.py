@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from guests import (
@@ -13,6 +14,7 @@ from guests import (
     Message,
     abandon,
     bad,
+    build,
     checkpoint,
     counted,
     feed,
@@ -31,7 +33,7 @@ from statscache.message import EVERYBODY
 from statscache.registry import Statistic
 from statscache.schedule import Schedule
 from statscache.store import Store
-from statscache.store.tables import BEFORE_THE_PLUGIN
+from statscache.store.tables import BEFORE_THE_PLUGIN, NOT_LISTENING
 
 DAY = 86_400
 
@@ -284,3 +286,15 @@ def test_two_with_the_same_bookmark_share_what_they_read(make_engine: MakeEngine
     turn(engine)
     for ident in ("ids-1s", "bad-1s", "other-1s"):
         assert counted(engine.store, ident) == once(range(30))
+
+
+@on_sqlite
+def test_a_first_start_that_is_cut_off_before_it_listens_leaves_a_gap(
+    make_engine: MakeEngine, uri: str, tmp_path: Path
+) -> None:
+    first = build(uri, tmp_path / "journal.sqlite", Ids)
+    first.start(NOW, listens=False)
+    abandon(first)
+    second = make_engine(Ids, now=NOW + 50)
+    turn(second, NOW + 60)
+    assert owed(second.store, NOT_LISTENING) == [(EVERYBODY, NOW, NOW + 50)]

@@ -53,8 +53,8 @@ def plan(*debts: Debt, now: float = 10_000, **topics: Sequence[str] | None) -> A
 @pytest.mark.parametrize(
     ("reached", "now", "read"),
     [
-        ({}, 200, (40, 200)),  # at once, up to now
-        ({"reached": 130}, 220, (130, 220)),
+        ({}, 200, (40, 200)),  # at once
+        ({"reached": 130}, 220, (130, 200)),
         ({"reached": 200}, 220, None),  # the rest when nothing comes late any more
         ({"reached": 200}, 260, (140, 260)),  # its end again
         ({"reached": 130}, 900, (130, 260)),
@@ -65,6 +65,11 @@ def test_a_gap_is_read_at_once_and_its_end_again_later(
     reached: dict[str, float], now: float, read: tuple[float, float] | None
 ) -> None:
     assert span(errands.due(debt(EVERYBODY, 100, 200, **reached), OVERLAP, NOW + now)) == read
+
+
+def test_an_end_that_has_been_read_again_in_part_goes_on_from_there() -> None:
+    last = debt(EVERYBODY, 100, 200, reached=170)
+    assert span(errands.due(last, OVERLAP, NOW + 900, NOW + 170)) == (170, 260)
 
 
 def test_what_rows_begin_with_has_no_overlap_before_it() -> None:

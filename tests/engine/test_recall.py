@@ -240,8 +240,11 @@ def test_rows_that_cannot_be_told_from_those_of_others_are_not_deleted(daemon: O
     shared = {"model": Scalar}
     some = [type(name, (BasePlugin,), {"name": name, **shared}) for name in ("one", "other")]
     engine = daemon(*some, type("Third", (some[0],), {"name": "third", "revert": revert}))
+    third = engine.registry.enabled.pop("third")
+    engine.registry.disabled["third"] = third._replace(model=None)
     with pytest.raises(PluginError, match="one keeps its rows in one table with other, third"):
         recalled(engine, None, 10, "one")
+    engine.registry.enabled["third"] = third
     recalled(engine, None, 10, "third")
     assert reverted == ["third"]
 

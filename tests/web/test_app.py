@@ -19,7 +19,8 @@ def test_everybody_may_read_and_see_the_headers_of_a_page(client):
         headers = client.get(path).headers
         assert headers["Access-Control-Allow-Origin"] == "*"
         assert headers["Access-Control-Expose-Headers"] == (
-            "Link, X-Link-Number, X-Link-Count, X-Statscache-Complete-Until"
+            "Link, X-Link-Number, X-Link-Count, X-Statscache-Complete-Until, "
+            "X-Statscache-Rebuilding"
         )
 
 
