@@ -97,13 +97,14 @@ def compare(folder: Path, arguments: argparse.Namespace) -> None:
     print(f"{machine()}, {versions()}; {arguments.messages:,} messages of {size:.0f} bytes")
     runs: defaultdict[str, list[Run]] = defaultdict(list)
     for number in range(arguments.rounds):
-        runs["statscache"].append(replayed(path))
-        for part in PARTS:
+        print(f"round {number + 1}:", end="", flush=True)
+        for part in ("statscache", *PARTS):
             python = arguments.bytewax if part == "bytewax" else sys.executable
-            if found := run(python, part, path):
+            if found := replayed(path) if part == "statscache" else run(python, part, path):
                 runs[part].append(found)
-        rates = (f"{part} {arguments.messages / runs[part][-1].seconds:,.0f}/s" for part in runs)
-        print(f"round {number + 1}: {', '.join(rates)}", flush=True)
+                rate = arguments.messages / found.seconds
+                print(f" {part} {rate:,.0f}/s", end="", flush=True)
+        print()
     report(runs, arguments.messages)
 
 

@@ -29,6 +29,7 @@ AT_MOST = 50_000
 """Entries that may wait to be counted; before more are brought, half of them have to be."""
 
 LOOK_EVERY = 5
+TELL_EVERY = 60
 AGAIN_EVERY = 3_600
 PORTION = 30
 """Seconds of reading, after which something more urgent may have turned up."""
@@ -71,6 +72,7 @@ class Backlog:
         self._late: Errand | None = None
         self._again_until: dict[int, float] = {}
         self._told: set[int] = set()
+        self._told_at = now
 
     def is_due(self, now: float) -> bool:
         """Whether it is time to look whether anything can be done."""
@@ -141,9 +143,15 @@ class Backlog:
             room -= self._let_in(errand, part, now + passed)
             self._rest = REST
             if self._stopping.is_set() or room <= 0 or passed > PORTION:
+                self._tell_of_progress(part, errand, now + passed)
                 return room > 0
         self._finish(errand)
         return True
+
+    def _tell_of_progress(self, part: Window, errand: Errand, now: float) -> None:
+        if errand.dues and now - self._told_at >= TELL_EVERY:
+            self._told_at = now
+            log.info("%s is read up to %s UTC", _described(errand.dues[0].debt), _utc(part.stop))
 
     def _begin(self, errand: Errand) -> None:
         for debt in (one.debt for one in errand.dues):
@@ -245,6 +253,10 @@ def _tell_of_refused(part: Window) -> None:
 
 
 def _described(debt: Debt) -> str:
-    start, stop = (f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d %H:%M:%S}" for time in debt[2:4])
+    start, stop = _utc(debt.start), _utc(debt.stop)
     whom = debt.addressee or "everybody"
     return f"what {whom} lacks from {start} to {stop} UTC ({debt.reason})"
+
+
+def _utc(time: float) -> str:
+    return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d %H:%M:%S}"

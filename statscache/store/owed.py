@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ..message import EVERYBODY
-from .tables import BEFORE_THE_PLUGIN, RECALLED, checkpoint
+from .tables import RECALLED, checkpoint
 from .tables import owed as table
 
 
@@ -142,13 +142,11 @@ def still(connection: Connection) -> list[Debt]:
 def ids_needed_since(connection: Connection) -> float | None:
     """When the first id arrived that may have to be compared with what is still owed.
 
-    A plugin's history is compared with what has come since the plugin joined, or began anew. None:
+    Also what came before a plugin joined, or began anew: it may have had that still to count. None:
     nothing is owed.
     """
-    is_new = table.c.reason.in_((BEFORE_THE_PLUGIN, RECALLED))
-    begins = sa.case((is_new, table.c.opened), else_=table.c.start)
     earliest: float | None = connection.execute(
-        sa.select(sa.func.min(begins)).where(*STILL)
+        sa.select(sa.func.min(table.c.start)).where(*STILL)
     ).scalar()
     return earliest
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -12,7 +13,8 @@ from ..message import EVERYBODY
 from ..registry import Statistic
 from ..store import owed, spans
 from ..store.checkpoints import Checkpoint
-from ..store.tables import RECALLED
+from ..store.owed import Debt
+from ..store.tables import RECALLED, REPLAYED
 from .comparison import length
 
 ACCEPTED = "it was given up with `statscache backlog drop`"
@@ -55,13 +57,18 @@ def account(connection: Connection, checkpoint: Checkpoint) -> Account:
     since = checkpoint.created
     there = [
         *(Span(max(start, since), stop) for start, stop in spans.heard(connection)),
-        *(Span(one.start, one.stop) for one in mine if (one.healed or 0) >= since),
+        *(Span(one.start, _end(one)) for one in mine if (one.healed or 0) >= since),
     ]
     is_open = [one for one in mine if one.healed is None and one.accepted is None]
     open_ = union(Span(one.start, one.stop) for one in is_open)
     accepted = union(Span(one.start, one.stop) for one in mine if one.accepted is not None)
     recalled = max((one.opened for one in mine if one.reason == RECALLED), default=0.0)
     return Account(subtract(union(there), [*open_, *accepted]), open_, accepted, recalled)
+
+
+def _end(debt: Debt) -> float:
+    """A replay notes its last moment, just before a whole second, as a part of it."""
+    return math.ceil(debt.stop) if debt.reason == REPLAYED else debt.stop
 
 
 def stretches(

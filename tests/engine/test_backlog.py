@@ -12,6 +12,7 @@ from past import SECONDS, catch_up, debts, listen, names, sent
 from samples import NOW
 
 from statscache.engine import Engine, backlog, upkeep
+from statscache.engine.recall import recall
 from statscache.history import Datagrepper
 from statscache.message import EVERYBODY
 from statscache.store import owed
@@ -167,8 +168,8 @@ def test_history_that_cannot_be_had_is_told_once_and_tried_again(
         turn(engine, NOW + later)
         assert engine._reading.wait(SECONDS)
     assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == [
-        f"reading history: HistoryError: {stand_in.url} is no datagrepper: it has neither /v2/search nor /raw; "
-        "set statscache.datagrepper.endpoint to the URL that comes before them"
+        f"reading history: HistoryError: {stand_in.url} is no datagrepper: it has neither "
+        "/v2/search nor /raw; set statscache.datagrepper.endpoint to the URL that comes before them"
     ]
     stand_in.paths = (SEARCH,)
     asked = len(stand_in.asked)
@@ -247,3 +248,25 @@ def test_what_was_sent_late_into_a_gap_is_certain_however_long_the_gap_stays_ope
     engine = make_engine(Ids, now=NOW + 300, history=history, **settings)
     catch_up(engine, NOW + 400)
     assert counted(engine.store) == names(*range(-200, 301))
+
+
+@on_sqlite
+def test_what_a_plugin_had_still_to_count_when_it_was_recalled_is_counted_once(
+    make_engine: MakeEngine, archive: Archive, history: Datagrepper
+) -> None:
+    settings = {**OVERLAP, "journal__dedupe_horizon": 130, "datagrepper__endpoint": "http://here"}
+    behind = make_engine(Ids, bad(), **settings)
+    give_up(behind, EVERYBODY)
+    suspend(behind.store, "bad-1s", "a rest")
+    listen(behind, range(10))
+    turn(behind, NOW + 10)
+    recall(behind.store, behind.registry, "bad-1s", behind.config, None, NOW + 500)
+    suspend(behind.store, "bad-1s", None)
+    listen(behind, range(500, 510))
+    for _ in range(2):  # ids are forgotten when all is counted
+        turn(behind, NOW + 510)
+    behind.stop(NOW + 510)
+    archive.add(*sent(*range(10), *range(500, 510)))
+    engine = make_engine(Ids, bad(), now=NOW + 510, history=history, **settings)
+    catch_up(engine, NOW + 700)
+    assert counted(engine.store, "bad-1s") == names(*range(10), *range(500, 510))
