@@ -187,7 +187,9 @@ class Backlog:
 
     def _bring(self, due: Due, messages: Iterable[Message], now: float) -> Brought:
         chosen = errands.wanted(due, self._statistics, messages)
-        return self._importer.bring(chosen, now, [due.debt.addressee])
+        brought = self._importer.bring(chosen, now, [due.debt.addressee])
+        _tell_of_left_out(brought, due.debt)
+        return brought
 
     def _finish(self, errand: Errand) -> None:
         done = [due.debt for due in errand.dues if errands.is_last(due, self._overlap)]
@@ -250,6 +252,14 @@ def _tell_of_refused(part: Window) -> None:
             part.stop,
             part.refused[0],
         )
+
+
+def _tell_of_left_out(brought: Brought, debt: Debt) -> None:
+    reasons = dict(brought.refused)
+    if brought.doubtful:
+        reasons["may have been counted, the id is forgotten"] = brought.doubtful
+    for reason, number in reasons.items():
+        log.warning("%d messages of %s are left out: %s", number, _described(debt), reason)
 
 
 def _described(debt: Debt) -> str:

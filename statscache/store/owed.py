@@ -84,13 +84,15 @@ def owe(
     """
     same = (table.c.addressee == addressee, table.c.start == start, table.c.reason == reason)
     known = connection.execute(sa.select(table.c.id, table.c.stop).where(*same)).first()
+    until = {"until": missed.until} if missed else {}
     if known and known.stop < stop:
         again = sa.update(table).where(table.c.id == known.id)
-        connection.execute(again.values(stop=stop, healed=None, filled=None))
+        connection.execute(again.values(stop=stop, healed=None, filled=None, **until))
     elif stop > start and not known:
         values = {"addressee": addressee, "start": start, "stop": stop, "reason": reason}
-        positions = {"after": missed.after, "until": missed.until} if missed else {}
-        connection.execute(sa.insert(table).values(**values, **positions, opened=now, brought=0))
+        after = {"after": missed.after} if missed else {}
+        made = sa.insert(table).values(**values, **after, **until, opened=now, brought=0)
+        connection.execute(made)
 
 
 def cover(

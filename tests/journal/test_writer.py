@@ -22,7 +22,7 @@ from statscache.errors import (
 from statscache.journal import Journal, Writer
 from statscache.journal.lock import keep_out
 from statscache.journal.rows import NOBODY
-from statscache.journal.writer import STEP
+from statscache.journal.writer import CACHE, CHECKPOINT_PAGES, STEP
 from statscache.message import EVERYBODY
 
 IDENT = "volume-1h"
@@ -259,3 +259,10 @@ def test_it_is_known_whether_an_id_came_in_for_anybody(journal: Journal) -> None
     assert not journal.has_derived()
     journal.append([entry(3)._replace(id="derived-00ff")])
     assert journal.has_derived()
+
+
+def test_who_appends_very_much_gets_memory_and_seldom_checkpoints(journal: Journal) -> None:
+    journal.expect_much()
+    assert journal._value("PRAGMA cache_size") * -1024 == CACHE
+    assert journal._value("PRAGMA wal_autocheckpoint") == CHECKPOINT_PAGES
+    assert journal.append([entry(1)]) == 1

@@ -165,6 +165,13 @@ def test_a_suspended_plugin_keeps_nothing_from_being_healed_for_others(store: St
 
 
 @on_sqlite
+def test_a_span_that_turns_out_longer_was_missed_up_to_there(store: Store) -> None:
+    owe(store, "a", 10, 20, missed=Missed(3, 7))
+    owe(store, "a", 10, 30, missed=Missed(7, 9))
+    assert [(one.after, one.until) for one in missed(store)] == [(3, 9)]
+
+
+@on_sqlite
 def test_what_was_passed_by_is_known_while_it_is_owed(store: Store) -> None:
     owe(store, "a", 10, 20, missed=Missed(3, 7))
     owe(store, "a", 30, 40, missed=LOST)
