@@ -29,7 +29,8 @@ PATIENCE = 600.0
 def scratch(statistics: Sequence[Statistic], config: Config) -> Iterator[Engine]:
     """An engine that runs `statistics` and keeps whatever they count, and which goes in the end.
 
-    It is the same code that counts, and it has no history of its own to fetch.
+    It is the same code that counts. Its clock stands at the beginning, so that nothing expires, and
+    it has no history of its own to fetch.
     """
     with TemporaryDirectory(prefix="statscache-verify-") as folder:
         settings = {
@@ -40,7 +41,6 @@ def scratch(statistics: Sequence[Statistic], config: Config) -> Iterator[Engine]
             "statscache.journal.dedupe_horizon": 366 * DAY,
             "statscache.datagrepper.endpoint": None,
             "statscache.engine.suspend_after": 1_000_000,
-            "statscache.retention": {"*": None},
         }
         own = Config(settings, foreign=registry.names())
         named = Registry({one.ident: one for one in statistics}, {}, [])

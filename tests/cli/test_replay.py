@@ -232,11 +232,11 @@ def test_ctrl_c_ends_it_and_what_was_brought_is_said(here: Path, store: Store) -
         output, errors = command.communicate(timeout=SECONDS)
     assert (command.returncode, errors) == (INTERRUPTED, "")
     number, brought, ending = said(output)
-    assert re.fullmatch(r"(25|30),000 messages", number)
+    assert re.fullmatch(r"\d+,000 messages", number)
     assert brought == f"{number.split()[0]} new, 0 already known"
     assert ending == "interrupted: run it again for the rest"
     with closing(Journal(here / "journal.sqlite")) as journal:
-        assert journal.ids() == int(number[:2]) * 1_000
+        assert journal.ids() == int(number.split()[0].replace(",", ""))
 
 
 def counted_by_now(store: Store) -> int:
