@@ -82,9 +82,9 @@ def test_what_comes_between_two_runs_is_owed(bus, hub):
     first, second = hub.journaled("SELECT start, stop FROM listening ORDER BY start")
     assert first[0] < before <= first[1] <= ended <= second[0]
     assert hub.query("SELECT start, stop FROM statscache_coverage ORDER BY start")[0] == first
-    everybodys = "SELECT start, stop, reason FROM statscache_owed WHERE addressee = ''"
-    owed = wait_until(lambda: hub.query(everybodys), 5)
-    assert owed == [(first[1], second[0], "not listening")]
+    gaps = "SELECT addressee, start, stop FROM statscache_owed WHERE reason = 'not listening'"
+    owed = wait_until(lambda: hub.query(gaps), 5)
+    assert owed == [("", first[1], second[0])]
 
 
 def test_a_hub_whose_journal_breaks_says_so_and_ends_all_the_same(bus, hub):
