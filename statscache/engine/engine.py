@@ -95,9 +95,6 @@ class Engine:
         Raises:
             StatscacheError: the database cannot be used as it is; the message says the cure.
         """
-        if not self.journal.spans():
-            # Statistics that join now, and are killed before they listen, have a gap behind them.
-            self.journal.append((), Span(now, now))
         try:
             self._prepare(now)
         except SQLAlchemyError as error:
@@ -179,6 +176,9 @@ class Engine:
         """Check the database, own it, and open a checkpoint for each plugin that has none."""
         schema.prepare(self.store)
         token = ownership.claim(self.store, self.journal, now)
+        if not self.journal.spans():
+            # Statistics that join now, and are killed before they listen, have a gap behind them.
+            self.journal.append((), Span(now, now))
         rebuild.rebuild_changed(self.store, self.registry, self.config, now)
         statistics = [one for one in self.registry.enabled.values() if self._has_table(one)]
         self._open_checkpoints(statistics, now)
