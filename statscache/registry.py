@@ -6,6 +6,8 @@ import logging
 import re
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
+from fnmatch import translate
+from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, NamedTuple
 
@@ -22,6 +24,7 @@ from .text import one_line
 GROUP = "statscache.plugin"
 OURS = "statscache"
 VERSION_LENGTH = 64
+HOUR = 3_600
 IDENT = re.compile(r"[^\s/\x00-\x1f\ud800-\udfff]{1,255}")
 ARGUMENTS = frozenset(
     (
@@ -54,6 +57,20 @@ class Statistic(NamedTuple):
     def build(self, config: Config) -> BasePlugin:
         """A new instance."""
         return self.plugin(self.schedule, config)
+
+    @property
+    def window(self) -> int:
+        """Seconds of a window; without a schedule rows go by the hour."""
+        return self.schedule.length if self.schedule else HOUR
+
+    def window_start(self, time: float) -> int:
+        """The start of the window that `time` falls into, both in epoch seconds."""
+        return int(time // self.window) * self.window
+
+    def wants(self, topic: str) -> bool:
+        """Whether messages of that topic are handed to the plugin."""
+        patterns = self.plugin.topics
+        return patterns is None or _matches(tuple(patterns), topic)
 
 
 class Skipped(NamedTuple):
@@ -209,3 +226,13 @@ def _schedule(interval: timedelta | None) -> Schedule | None:
     if DAY % interval:
         raise PluginError(f"its interval {schedule} does not divide a day")
     return schedule
+
+
+@lru_cache(maxsize=65_536)
+def _matches(patterns: tuple[str, ...], topic: str) -> bool:
+    return _compiled(patterns).match(topic) is not None
+
+
+@lru_cache(maxsize=1_024)
+def _compiled(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(map(translate, patterns)) or r"(?!)")

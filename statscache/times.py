@@ -32,6 +32,11 @@ def epoch(time: datetime) -> float:
     return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
 
 
+def utc(seconds: float) -> str:
+    """Epoch seconds for people: `2026-01-31 12:00:00 UTC`."""
+    return f"{moment(seconds).isoformat(' ', 'seconds')} UTC"
+
+
 def parse(argument: str, text: str, now: datetime) -> datetime:
     """The moment that `text` means at `now`; both naive, in UTC.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,11 @@ from statscache.store import Store, schema
 
 hypothesis.settings.register_profile("statscache", deadline=None)
 hypothesis.settings.load_profile("statscache")
+
+
+def pytest_configure() -> None:
+    """Commands end on SIGINT, also where the tests run in the background, which ignores it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import click
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from .. import hubconfig, service
 from ..config import Config
-from ..engine import Engine, joining
+from ..engine import Engine, entrance, joining
 from ..engine.backlog import Backlog
 from ..errors import ConfigError, JournalInUseError
 from ..history import Datagrepper
 from ..journal import Journal, Span
-from ..registry import Registry, Statistic
+from ..message import EVERYBODY
+from ..registry import Registry
 from ..store import Store, checkpoints, owed, schema
 from ..store.owed import Debt
+from ..times import utc
 from .moments import MOMENT
-from .printing import console, utc
+from .printing import console
 
 COLUMNS = ("id", "owed to", "from", "to", "reason", "state", "brought")
 LARGEST = 2**63 - 1
@@ -61,8 +62,10 @@ def run(idents: tuple[str, ...], since: float | None, until: float | None) -> No
     installed = service.load(config)
     store = _open(config)
     now = time.time()
-    chosen = _statistics(idents, installed, store)
+    entrance.require(idents, installed, store)
+    entrance.require_joined(idents, store)
     if since is not None:
+        chosen = [installed.enabled[ident] for ident in idents]
         joining.ask(store, chosen, config, _span(since, until, now), now)
     elif until is not None or idents:
         raise click.UsageError("--until and --plugin say what --since is about: give it, too")
@@ -99,7 +102,8 @@ def _open(config: Config) -> Store:
 
 
 def _list(everything: bool) -> None:
-    store = _open(hubconfig.read())
+    config = hubconfig.read()
+    store = _open(config)
     with store.reading() as connection:
         debts = owed.read(connection) if everything else owed.still(connection)
     if not debts:
@@ -111,6 +115,8 @@ def _list(everything: bool) -> None:
         whom = debt.addressee or "everybody"
         table.add_row(str(debt.id), whom, *times, debt.reason, _state(debt), f"{debt.brought:,}")
     console().print(table)
+    if config["statscache.datagrepper.endpoint"] is None:
+        click.echo("nothing of it is read: statscache.datagrepper.endpoint is not set", err=True)
 
 
 def _state(debt: Debt) -> str:
@@ -120,26 +126,11 @@ def _state(debt: Debt) -> str:
         return f"given up at {utc(debt.accepted)}"
     if debt.filled is not None:
         return "read, being counted"
-    if _waits(debt):
+    if debt.awaits_late_ones:
         return "read, its end once more for what comes late"
-    return "waiting" if debt.reached is None else f"{_share(debt):.0%} read"
-
-
-def _share(debt: Debt) -> float:
-    """How much of it has been read, from 0 to 1."""
-    reached = debt.start if debt.reached is None else debt.reached
-    return min(1.0, max(0.0, (reached - debt.start) / (debt.stop - debt.start)))
-
-
-def _statistics(idents: Collection[str], installed: Registry, store: Store) -> list[Statistic]:
-    with store.reading() as connection:
-        known = checkpoints.read(connection)
-    for ident in idents:
-        if ident not in installed.enabled:
-            raise click.ClickException(f"{ident} does not run; see `statscache plugins`")
-        if ident not in known:
-            raise click.ClickException(f"{ident} has never counted: start the daemon first")
-    return [installed.enabled[ident] for ident in idents]
+    if debt.reached is None:
+        return "waiting"
+    return f"{(debt.read_until - debt.start) / (debt.stop - debt.start):.0%} read"
 
 
 def _span(since: float, until: float | None, now: float) -> Span:
@@ -168,7 +159,6 @@ def _working(
     stopping = threading.Event()
     try:
         engine.start(time.time(), listens=False)
-        journal.append((), Span(time.time(), time.time()))
         engine.drain(time.time())
         reader = Backlog(history, journal, store, config, installed.enabled, stopping, time.time())
         with ThreadPoolExecutor(1) as threads:
@@ -200,18 +190,13 @@ def _is_left(store: Store) -> bool:
     """Whether the daemon has anything to do that it can do now."""
     with store.reading() as connection:
         debts, known = owed.still(connection), checkpoints.read(connection)
-    running = {"", *(one.ident for one in known.values() if not one.suspended)}
-    return any(debt.addressee in running and not _waits(debt) for debt in debts)
-
-
-def _waits(debt: Debt) -> bool:
-    """Whether all that is left is to read its end again, for what came late."""
-    return debt.filled is None and debt.reached is not None and debt.reached >= debt.stop
+    running = {EVERYBODY, *(one.ident for one in known.values() if not one.suspended)}
+    return any(one.addressee in running and not one.awaits_late_ones for one in debts)
 
 
 def _follow(store: Store, tick: Tick) -> None:
     """Show how far it is, on a terminal, until nothing is left to do now."""
-    screen = Console(stderr=True)
+    screen = console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
     bar = Progress(
         *columns,
@@ -235,7 +220,7 @@ def _follow(store: Store, tick: Tick) -> None:
                 task,
                 description=f"{brought:,} messages, {rate:,.0f}/s",
                 total=sum(debt.stop - debt.start for debt in debts),
-                completed=sum(_share(debt) * (debt.stop - debt.start) for debt in debts),
+                completed=sum(debt.read_until - debt.start for debt in debts),
             )
             time.sleep(POLL)
 

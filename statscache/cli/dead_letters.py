@@ -20,7 +20,8 @@ from ..message import decode
 from ..registry import Registry
 from ..store import Store, checkpoints, deadletters, schema
 from ..text import one_line, printable
-from .printing import console, utc
+from ..times import utc
+from .printing import console
 
 LIMIT = 20
 LONGEST = 500

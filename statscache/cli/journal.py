@@ -15,7 +15,7 @@ from ..journal.salvage import Salvage
 from ..store import Store, ownership, schema
 from ..store import repair as repairing
 from ..text import one_line
-from .printing import utc
+from ..times import utc
 
 SHOWN = 10
 """Stretches of positions that are named one by one."""

@@ -20,8 +20,9 @@ from ..store import Store, checkpoints, deadletters, owed, progress, schema
 from ..store.owed import Debt
 from ..store.progress import Progress, Reading
 from ..text import printable
+from ..times import utc
 from .moments import MOMENT
-from .printing import console, utc
+from .printing import console
 
 COLUMNS = (
     "ident",

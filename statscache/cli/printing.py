@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime
 
 from rich.console import Console
 
@@ -18,8 +17,3 @@ def console(stderr: bool = False) -> Console:
     """
     width = None if (sys.stderr if stderr else sys.stdout).isatty() else WIDE
     return Console(stderr=stderr, width=width, markup=False, emoji=False, highlight=False)
-
-
-def utc(seconds: float) -> str:
-    """A time, given in epoch seconds."""
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"

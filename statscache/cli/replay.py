@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from itertools import accumulate, chain
@@ -15,7 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from .. import hubconfig, service
 from ..config import Config
 from ..engine import entrance
-from ..engine.importer import Brought
+from ..engine.importer import NOTHING
 from ..engine.replay import Coverage, Step
 from ..engine.replay import replay as bring
 from ..errors import ReplayError
@@ -43,7 +42,7 @@ class Account:
     def __init__(self, addressees: Sequence[str]) -> None:
         self.read = self.broken = 0
         self._each = f" for each of {len(addressees)} statistics" if addressees[1:] else ""
-        self.brought = Brought(0, 0, 0, Counter())
+        self.brought = NOTHING
         self._begun = time.monotonic()
 
     @property

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
-from ..engine.importer import Brought
+from ..engine.importer import NOTHING
 from ..journal import Span
 from ..text import one_line
+from ..times import utc
 from ..verify.completeness import INCOMPLETE, LeftOut, union
 from ..verify.evidence import Difference
 from ..verify.repair import Repaired
 from ..verify.totals import Total
 from ..verify.verification import Comparison
-from .printing import utc
 
 NAMED = 5
 """Ids that are named of one row."""
@@ -36,7 +36,7 @@ class Verdict:
         self._windows: Counter[str] = Counter()
         self._outside: Counter[str] = Counter()
         self._left_out: list[LeftOut] = []
-        self._brought = Brought(0, 0, 0, Counter())
+        self._brought = NOTHING
         self._recalled: dict[str, Span] = {}
         self._notes: list[str] = []
 

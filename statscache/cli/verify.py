@@ -12,20 +12,21 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from .. import hubconfig, service
 from ..config import DAY, Config
-from ..engine import entrance
+from ..engine import entrance, recall
 from ..engine.entrance import Entrance
 from ..errors import ConfigError
 from ..history import Datagrepper
 from ..journal import Reader, Span, lock
 from ..registry import Registry, Statistic
 from ..store import Store, checkpoints, schema
+from ..times import utc
 from ..verify import totals as hourly
 from ..verify.completeness import union
 from ..verify.repair import repair
 from ..verify.source import Found, Source, of_datagrepper, of_files
 from ..verify.verification import Case, chunks, compare
 from .moments import MOMENT
-from .printing import console, utc
+from .printing import console
 from .verdict import Verdict
 
 LIMIT = 20
@@ -201,11 +202,7 @@ def _excuse(statistic: Statistic, installed: Registry, known: Collection[str]) -
         return "it keeps no rows"
     if statistic.ident not in known:
         return "it has not begun to count"
-    shares = [
-        other.ident
-        for other in installed.enabled.values()
-        if other.model is statistic.model and other.ident != statistic.ident
-    ]
+    shares = recall.sharing(statistic, installed)
     return f"its table is also that of {', '.join(shares)}" if shares else ""
 
 

@@ -7,7 +7,6 @@ import math
 import threading
 import time as clock
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
 
 from ..config import Config
 from ..errors import HistoryAwayError, HistoryError
@@ -18,6 +17,7 @@ from ..registry import Statistic
 from ..store import Store, aside, checkpoints, owed
 from ..store.owed import Debt
 from ..store.tables import RECALLED
+from ..times import utc
 from . import errands, recall
 from .errands import Due, Errand
 from .importer import Brought, Importer
@@ -126,12 +126,8 @@ class Backlog:
     def _owed(self, now: float) -> Errand | None:
         with self._store.reading() as connection:
             debts = [one for one in owed.still(connection) if one.filled is None]
-            known = checkpoints.read(connection)
-        running = {
-            ident: statistic
-            for ident, statistic in self._statistics.items()
-            if not known[ident].suspended
-        }
+            counting = checkpoints.counting(connection, self._statistics)
+        running = {ident: self._statistics[ident] for ident in counting}
         return errands.plan(debts, running, self._overlap, now, self._again_until)
 
     def _run(self, errand: Errand, room: int, now: float) -> bool:
@@ -151,7 +147,7 @@ class Backlog:
     def _tell_of_progress(self, part: Window, errand: Errand, now: float) -> None:
         if errand.dues and now - self._told_at >= TELL_EVERY:
             self._told_at = now
-            log.info("%s is read up to %s UTC", _described(errand.dues[0].debt), _utc(part.stop))
+            log.info("%s is read up to %s", _described(errand.dues[0].debt), utc(part.stop))
 
     def _begin(self, errand: Errand) -> None:
         for debt in (one.debt for one in errand.dues):
@@ -200,12 +196,9 @@ class Backlog:
     def _waiting(self) -> int:
         """How many entries the slowest plugin has still to count."""
         with self._store.reading() as connection:
-            known = checkpoints.read(connection)
-        positions = [
-            known[ident].position for ident in self._statistics if not known[ident].suspended
-        ]
+            counting = checkpoints.counting(connection, self._statistics).values()
         end = self._journal.end()
-        return end - min(positions, default=end)
+        return end - min((one.position for one in counting), default=end)
 
     def _tell_of_healed(self, now: float) -> None:
         with self._store.reading() as connection:
@@ -263,10 +256,5 @@ def _tell_of_left_out(brought: Brought, debt: Debt) -> None:
 
 
 def _described(debt: Debt) -> str:
-    start, stop = _utc(debt.start), _utc(debt.stop)
     whom = debt.addressee or "everybody"
-    return f"what {whom} lacks from {start} to {stop} UTC ({debt.reason})"
-
-
-def _utc(time: float) -> str:
-    return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d %H:%M:%S}"
+    return f"what {whom} lacks from {utc(debt.start)} to {utc(debt.stop)} ({debt.reason})"

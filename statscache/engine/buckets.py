@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import math
-import re
 import threading
-from collections.abc import Callable, Iterable, Sequence
-from fnmatch import translate
-from functools import lru_cache
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from ..journal import Journal, Kept
@@ -17,7 +14,6 @@ from ..store.checkpoints import Checkpoint
 from ..store.owed import Missed
 
 KEPT_SLICES = 2
-HOUR = 3_600
 
 
 class Slice:
@@ -138,7 +134,7 @@ def bucket(
 
     It was not handed what it has `missed`, though that stands before its bookmark.
     """
-    start = window_start(statistic)
+    start = statistic.window_start
     handed = Handed(statistic.ident, checkpoint.origin, missed, journal)
     chosen: Sequence[int] = range(len(part.kept))
     if part.addressed or statistic.plugin.topics is not None:
@@ -151,11 +147,6 @@ def bucket(
     messages = _handed_over(statistic, part, due, kept)
     expired = len(chosen) - len(due)
     return Bucket(kept, messages, checkpoint.position, part.end, arrived, expired)
-
-
-def window_start(statistic: Statistic) -> Callable[[float], float]:
-    """What gives the start of the window that a time falls into, both in epoch seconds."""
-    return statistic.schedule.start if statistic.schedule else _hour
 
 
 def copies(statistic: Statistic, entries: Iterable[Entry]) -> Sequence[Message]:
@@ -191,22 +182,6 @@ def _is_for(statistic: Statistic, part: Slice, one: Kept, handed: Handed) -> boo
     """Whether the entry is addressed to the plugin, wanted by it, and new to it."""
     if one.entry.addressee not in (EVERYBODY, statistic.ident):
         return False
-    topics = statistic.plugin.topics
-    if topics is not None and not wants(tuple(topics), one.entry.topic):
+    if not statistic.wants(one.entry.topic):
         return False
     return not (part.addressed and handed.has(one))
-
-
-def _hour(time: float) -> int:
-    return int(time // HOUR) * HOUR
-
-
-@lru_cache(maxsize=65_536)
-def wants(patterns: tuple[str, ...], topic: str) -> bool:
-    """Whether one of the patterns matches the topic."""
-    return _compiled(patterns).match(topic) is not None
-
-
-@lru_cache(maxsize=1_024)
-def _compiled(patterns: tuple[str, ...]) -> re.Pattern[str]:
-    return re.compile("|".join(map(translate, patterns)) or r"(?!)")

@@ -106,6 +106,9 @@ class Engine:
             self._outage.begin(error, now)
         if listens:
             self.intake.listen(now)
+        else:
+            # What the bus carries before and after this moment is in a gap.
+            self.journal.append((), Span(now, now))
 
     def accept(self, message: Mapping[str, Any], now: float, more: bool = False) -> bool:
         """Take in one message that arrived at `now`; see `Intake.accept`."""

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from ..config import Config
 from ..errors import AddresseeError, JournalInUseError
-from ..journal import Journal, Reader, Span, Writer
+from ..journal import Journal, Reader, Writer
 from ..message import EVERYBODY
 from ..registry import Registry
 from ..store import Store, checkpoints, dump, ownership
@@ -58,7 +58,7 @@ def enter(
         with closing(Writer(path)) as guest:
             ownership.require_fed(store, guest)
             guest.expect_much()
-            _require_joined(addressees, store)
+            require_joined(addressees, store)
             pace = Pace(guest, store, installed.enabled, now=now)
             yield Entrance(Importer(guest, store, config), pace, False)
             ownership.require_fed(store, guest)
@@ -66,9 +66,6 @@ def enter(
     engine = Engine(config, installed, store, journal)
     try:
         engine.start(now(), listens=False)
-        # Nobody listens now: what the bus carries before and after this moment is in a gap.
-        moment = now()
-        journal.append((), Span(moment, moment))
         pace = Pace(journal, store, installed.enabled, engine, now=now)
         journal.expect_much()
         yield Entrance(Importer(journal, store, config, TOGETHER), pace, True)
@@ -108,7 +105,12 @@ def require(idents: Sequence[str], installed: Registry, store: Store) -> None:
             )
 
 
-def _require_joined(addressees: Sequence[str], store: Store) -> None:
+def require_joined(addressees: Sequence[str], store: Store) -> None:
+    """Make sure that the daemon knows each of `addressees`.
+
+    Raises:
+        AddresseeError: it does not know one yet.
+    """
     with store.reading() as connection:
         known = checkpoints.read(connection)
     new = [one for one in addressees if one != EVERYBODY and one not in known]

@@ -11,7 +11,6 @@ from ..message import EVERYBODY, Message, usable_time
 from ..registry import Statistic
 from ..store.owed import Debt
 from ..store.tables import ASKED, BEFORE_THE_PLUGIN, RECALLED
-from .buckets import wants
 
 MOST_TOPICS = 50
 """More topics than these are not asked for one by one: the question would be too long."""
@@ -110,8 +109,8 @@ def wanted(
     timely = [one for one in messages if due.start <= _time(one) < due.stop]
     if due.debt.addressee == EVERYBODY:
         return timely
-    patterns = statistics[due.debt.addressee].plugin.topics
-    return [one for one in timely if patterns is None or wants(tuple(patterns), one["topic"])]
+    wants = statistics[due.debt.addressee].wants
+    return [one for one in timely if wants(one["topic"])]
 
 
 def _time(message: Message) -> float:

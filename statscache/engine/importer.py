@@ -39,6 +39,9 @@ class Brought(NamedTuple):
         )
 
 
+NOTHING = Brought(0, 0, 0, Counter())
+
+
 class Importer:
     """Brings messages of the past into `journal`, also while a daemon writes it.
 
@@ -69,7 +72,7 @@ class Importer:
         refused: Counter[str] = Counter()
         entries = self._entries(messages, now, refused)
         past = _Past(self._journal, self._store, self._overlap)
-        brought = Brought(0, 0, 0, refused)
+        brought = NOTHING._replace(refused=refused)
         for addressee in addressees:
             certain = [one for one in entries if past.admits(one.time, addressee)]
             new = self._append([one._replace(addressee=addressee) for one in certain])

@@ -12,7 +12,7 @@ from ..errors import MovedError, OwnerError
 from ..message import Message
 from ..plugins import BasePlugin
 from ..registry import Statistic
-from ..store import Store, changes, checkpoints
+from ..store import Store, changes
 from ..store.transaction import Transaction
 from ..text import sentence
 
@@ -39,7 +39,7 @@ class Instance:
         """The plugin; built, initialized and launched if there is none."""
         if self._plugin is None:
             plugin = self.statistic.build(self._config)
-            with Transaction(self._store, self.ident, self._lock) as transaction:
+            with Transaction(self._store, self.ident) as transaction:
                 plugin.initialize(transaction.session)
                 plugin.launch(transaction.session)
                 if transaction.session.used:
@@ -94,6 +94,3 @@ class Instance:
                 connection, touched = transaction.connection(), transaction.touched
                 changes.note(connection, self.ident, transaction.revision, touched, now)
             transaction.commit()
-
-    def _lock(self, connection: Connection) -> int:
-        return checkpoints.lock(connection, self.ident).revision

@@ -12,7 +12,6 @@ from ..store import Store, checkpoints, owed
 from ..store.checkpoints import Checkpoint
 from ..store.tables import ASKED
 from . import retention
-from .buckets import window_start
 
 
 def begins(statistic: Statistic, config: Config, now: float) -> float:
@@ -30,7 +29,7 @@ def begins(statistic: Statistic, config: Config, now: float) -> float:
     if useful is not None:
         since = max(since, now - useful.total_seconds())
     kept_since = retention.horizon(statistic, config, now)
-    return max(window_start(statistic)(max(since, EARLIEST)), kept_since)
+    return max(statistic.window_start(max(since, EARLIEST)), kept_since)
 
 
 def first_checkpoint(
@@ -90,7 +89,7 @@ def ask(
         for one in statistics:
             held = checkpoints.lock(connection, one.ident)
             kept_since = retention.horizon(one, config, now)
-            begins = max(kept_since, min(held.horizon, window_start(one)(span.start)))
-            checkpoints.set_horizon(connection, one.ident, begins)
+            oldest = max(kept_since, min(held.horizon, one.window_start(span.start)))
+            checkpoints.set_horizon(connection, one.ident, oldest)
         for addressee in [one.ident for one in statistics] or [EVERYBODY]:
             owed.owe(connection, addressee, *span, ASKED, now)

@@ -102,7 +102,6 @@ class Pace:
     def _slowest(self) -> tuple[int, str]:
         """How far that one has counted which has counted least; the end if none runs."""
         with self._store.reading() as connection:
-            known = checkpoints.read(connection)
-        running = (known[ident] for ident in self._idents if ident in known)
-        positions = ((one.position, one.ident) for one in running if not one.suspended)
+            counting = checkpoints.counting(connection, self._idents).values()
+        positions = ((one.position, one.ident) for one in counting)
         return min(positions, default=(self._journal.end(), ""))

@@ -17,7 +17,6 @@ from ..store.tables import BEFORE_THE_PLUGIN, RECALLED
 from ..store.transaction import Transaction
 from ..times import moment
 from . import errands, joining, retention
-from .buckets import window_start
 
 
 def recall(
@@ -37,11 +36,7 @@ def recall(
     statistic = registry.enabled[ident]
     require_own_rows(statistic, registry)
     plugin = statistic.build(config)
-
-    def lock(connection: Connection) -> int:
-        return checkpoints.lock(connection, ident).revision
-
-    with Transaction(store, ident, lock) as transaction:
+    with Transaction(store, ident) as transaction:
         connection = transaction.connection()
         held = checkpoints.read_one(connection, ident)
         start = 0.0 if since is None else _from(connection, statistic, config, since)
@@ -121,7 +116,7 @@ def _owe(connection: Connection, held: Checkpoint, start: float, owes: Span) -> 
 
 def _from(connection: Connection, statistic: Statistic, config: Config, since: float) -> float:
     """The start of the first window that is recalled, epoch seconds."""
-    start = window_start(statistic)
+    start = statistic.window_start
     overlap = config["statscache.datagrepper.overlap"]
     mine = [one for one in owed.read(connection) if one.addressee == statistic.ident]
     brought = [errands.span(one, overlap) for one in mine]
@@ -142,4 +137,4 @@ def _first(
         and debt.accepted is None
     ]
     first = min(joining.begins(statistic, config, now), held.created, *had)
-    return max(float(window_start(statistic)(first)), retention.horizon(statistic, config, now))
+    return max(float(statistic.window_start(first)), retention.horizon(statistic, config, now))

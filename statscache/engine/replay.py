@@ -15,7 +15,7 @@ from ..history.lines import Line
 from ..message import EVERYBODY, Message, usable_time
 from ..store import Store, owed
 from ..store.tables import REPLAYED
-from .importer import Brought, Importer
+from .importer import NOTHING, Brought, Importer
 from .pace import Pace
 
 TOGETHER = 5_000
@@ -54,7 +54,7 @@ def replay(
         if coverage:
             coverage.widen(messages)
         brought = importer.bring(messages, now(), addressees)
-        yield Step(len(part), brought.plus(Brought(0, 0, 0, refused)), part[-1])
+        yield Step(len(part), brought.plus(NOTHING._replace(refused=refused)), part[-1])
         if pace:
             pace.keep()
 

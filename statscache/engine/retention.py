@@ -19,8 +19,6 @@ STEP = 5_000
 LEAST_STEP = 60
 """Seconds that the horizon moves at a time, at the least."""
 
-HOUR = 3_600
-
 
 def horizon(statistic: Statistic, config: Config, now: float) -> float:
     """The start of the oldest window that is kept, epoch seconds; 0 keeps all."""
@@ -28,7 +26,7 @@ def horizon(statistic: Statistic, config: Config, now: float) -> float:
     seconds = config.retention(statistic.ident, default.total_seconds() if default else None)
     if seconds is None:
         return 0
-    step = max(statistic.schedule.length if statistic.schedule else HOUR, LEAST_STEP)
+    step = max(statistic.window, LEAST_STEP)
     return max(0, (now - seconds) // step * step)
 
 

@@ -18,7 +18,7 @@ from ..store.deadletters import Letter
 from ..store.faults import is_canceled, is_outage
 from ..text import sentence
 from . import retention
-from .buckets import copies, window_start
+from .buckets import copies
 from .instance import Instance
 
 
@@ -133,7 +133,7 @@ def _begin(instance: Instance) -> None:
 
 
 def _is_expired(statistic: Statistic, letter: Letter, checkpoint: Checkpoint) -> bool:
-    return window_start(statistic)(letter.time) < checkpoint.horizon
+    return statistic.window_start(letter.time) < checkpoint.horizon
 
 
 def _is_excused(error: BaseException) -> bool:

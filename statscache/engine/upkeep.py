@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection
-from datetime import UTC, datetime
 
 from sqlalchemy.engine import Connection
 
@@ -14,6 +13,7 @@ from ..store import Store, changes, checkpoints, owed, spans
 from ..store.checkpoints import Step
 from ..store.owed import Missed
 from ..store.tables import TRIMMED
+from ..times import utc
 
 HOLD_IDS = 30 * DAY
 """Seconds that ids are held for history to be compared with, at the most."""
@@ -94,7 +94,7 @@ def _move_up(
         "while it was off); what came since %s is owed to it",
         position - found.position,
         ident,
-        f"{datetime.fromtimestamp(found.complete_until, UTC):%Y-%m-%d %H:%M:%S} UTC",
+        utc(found.complete_until),
     )
 
 

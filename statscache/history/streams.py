@@ -14,7 +14,7 @@ from ..errors import ReplayError
 try:
     import zstandard
 except ImportError:  # the extra `zstd`
-    zstandard = None  # type: ignore[assignment]
+    zstandard = None  # type: ignore[assignment] # mypy knows a module, here it may be absent
 
 STDIN = "-"
 BLOCK = 1 << 18

@@ -63,13 +63,8 @@ def enter(path: Path) -> IO[str]:
         JournalError: there is none, or its files cannot be written.
     """
     require(path)
-    guests = _opened(path, GUESTS)
-    if not _held(guests, fcntl.LOCK_SH):
-        guests.close()
-        raise JournalInUseError(
-            f"the journal {path} is being repaired or adopted: run this again when that is done"
-        )
-    return guests
+    refusal = f"the journal {path} is being repaired or adopted: run this again when that is done"
+    return _locked(path, GUESTS, fcntl.LOCK_SH, refusal)
 
 
 def keep_out(path: Path) -> IO[str]:
@@ -79,13 +74,8 @@ def keep_out(path: Path) -> IO[str]:
         JournalInUseError: a guest is there.
         JournalError: the files cannot be written.
     """
-    guests = _opened(path, GUESTS)
-    if not _held(guests, fcntl.LOCK_EX):
-        guests.close()
-        raise JournalInUseError(
-            f"a command such as `statscache replay` writes into the journal {path}: end it first"
-        )
-    return guests
+    refusal = f"a command such as `statscache replay` writes into the journal {path}: end it first"
+    return _locked(path, GUESTS, fcntl.LOCK_EX, refusal)
 
 
 def mend(path: Path) -> IO[str]:
@@ -95,13 +85,16 @@ def mend(path: Path) -> IO[str]:
         JournalInUseError: another one does.
         JournalError: the files cannot be written.
     """
-    mending = _opened(path, MENDING)
-    if not _held(mending, fcntl.LOCK_EX):
-        mending.close()
-        raise JournalInUseError(
-            "another `statscache verify --repair` is running: wait until it has ended"
-        )
-    return mending
+    refusal = "another `statscache verify --repair` is running: wait until it has ended"
+    return _locked(path, MENDING, fcntl.LOCK_EX, refusal)
+
+
+def _locked(path: Path, suffix: str, kind: int, refusal: str) -> IO[str]:
+    lock = _opened(path, suffix)
+    if not _held(lock, kind):
+        lock.close()
+        raise JournalInUseError(refusal)
+    return lock
 
 
 def _opened(path: Path, suffix: str) -> IO[str]:

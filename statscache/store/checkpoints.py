@@ -6,6 +6,7 @@ both by the compare-and-set that moves the bookmark. The bookmark is always read
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -51,6 +52,15 @@ def read(connection: Connection) -> dict[str, Checkpoint]:
 def read_one(connection: Connection, ident: str) -> Checkpoint:
     columns = (table.c[name] for name in Checkpoint._fields)
     return Checkpoint(*connection.execute(sa.select(*columns).where(table.c.ident == ident)).one())
+
+
+def counting(connection: Connection, idents: Collection[str]) -> dict[str, Checkpoint]:
+    """The checkpoints of those plugins that are not suspended, by ident."""
+    return {
+        ident: one
+        for ident, one in read(connection).items()
+        if ident in idents and not one.suspended
+    }
 
 
 def joined(connection: Connection, ident: str) -> float:

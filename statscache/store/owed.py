@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ..message import EVERYBODY
-from .tables import RECALLED, checkpoint
+from . import checkpoints
+from .tables import RECALLED
 from .tables import owed as table
 
 
@@ -36,6 +37,17 @@ class Debt(NamedTuple):
     brought: int
     after: int | None
     until: int | None
+
+    @property
+    def read_until(self) -> float:
+        """Up to where it has been read for the first time; its end is read again later."""
+        reached = self.start if self.reached is None else self.reached
+        return min(max(reached, self.start), self.stop)
+
+    @property
+    def awaits_late_ones(self) -> bool:
+        """Whether all that is left is to read its end again, for what comes late."""
+        return self.filled is None and self.read_until >= self.stop
 
 
 class Missed(NamedTuple):
@@ -185,9 +197,8 @@ def heal(connection: Connection, running: Collection[str], now: float) -> list[D
 
     Of what is owed to everybody, the plugins `running` decide, but for those that are suspended.
     """
-    columns = (checkpoint.c.ident, checkpoint.c.position)
-    counting = sa.select(*columns).where(checkpoint.c.suspended.is_(None))
-    positions = {ident: at for ident, at in connection.execute(counting) if ident in running}
+    counting = checkpoints.counting(connection, running)
+    positions = {ident: one.position for ident, one in counting.items()}
     done = [debt for debt in still(connection) if _is_counted(debt, positions)]
     numbers = [debt.id for debt in done]
     if numbers:

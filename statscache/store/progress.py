@@ -65,16 +65,10 @@ def history(debts: Iterable[Debt], ident: str) -> Reading | None:
     if not mine:
         return None
     start, stop = min(debt.start for debt in mine), max(debt.stop for debt in mine)
-    unread = [_reached(debt) for debt in mine if _reached(debt) < debt.stop]
-    done = sum(_reached(debt) - debt.start for debt in mine)
+    unread = [debt.read_until for debt in mine if debt.read_until < debt.stop]
+    done = sum(debt.read_until - debt.start for debt in mine)
     share = done / sum(debt.stop - debt.start for debt in mine)
     return Reading(start, stop, min(unread, default=stop), share, sum(one.brought for one in mine))
-
-
-def _reached(debt: Debt) -> float:
-    """Up to where it has been read; its end is read again later."""
-    reached = debt.start if debt.reached is None else debt.reached
-    return min(max(reached, debt.start), debt.stop)
 
 
 def _progress(

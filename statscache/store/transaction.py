@@ -70,15 +70,17 @@ class Transaction:
 
     Args:
         ident: the statistic whose rows are changed.
-        lock: locks the checkpoint of that statistic; its new revision.
+        lock: locks the checkpoint of that statistic, and what else has to be; its new revision.
     """
 
-    def __init__(self, store: Store, ident: str, lock: Callable[[Connection], int]) -> None:
+    def __init__(
+        self, store: Store, ident: str, lock: Callable[[Connection], int] | None = None
+    ) -> None:
         self.session = GuestSession(self.connection)
         self.revision = 0
         self._store = store
         self._ident = ident
-        self._lock = lock
+        self._lock = lock or self._lock_checkpoint
         self._thread = threading.get_ident()
         self._stack = ExitStack()
         self._connection: Connection | None = None
@@ -175,6 +177,9 @@ class Transaction:
         """In another thread it could outlast the transaction, and meet that of somebody else."""
         if threading.get_ident() != self._thread:
             raise TransactionEndedError("a plugin may not use its session in another thread")
+
+    def _lock_checkpoint(self, connection: Connection) -> int:
+        return checkpoints.lock(connection, self._ident).revision
 
     def _begin(self) -> Connection:
         connection = self._stack.enter_context(self._store.connection(self))

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from ..engine.buckets import HOUR
 from ..models import BaseModel, CountModel
 from ..registry import Statistic
 from ..times import epoch, moment
@@ -50,11 +49,6 @@ class Part(NamedTuple):
         return tuple(name for name in self.model.columns()[1:] if name not in self.sums)
 
 
-def length(statistic: Statistic) -> int:
-    """Seconds of a window; what has none is compared hour by hour."""
-    return statistic.schedule.length if statistic.schedule else HOUR
-
-
 def rows(connection: Connection, part: Part) -> Iterator[tuple[Key, Amounts]]:
     """The rows, one by one; columns that are left out are 0 or None."""
     names = ("timestamp", *part.names, *part.sums)
@@ -75,7 +69,7 @@ def rows(connection: Connection, part: Part) -> Iterator[tuple[Key, Amounts]]:
 def fingerprints(connection: Connection, part: Part) -> dict[int, int]:
     """A number for each window that has rows: where all rows are equal, so are the numbers."""
     found: defaultdict[int, int] = defaultdict(int)
-    seconds = length(part.statistic)
+    seconds = part.statistic.window
     for row in rows(connection, part):
         start = int(row[0][0] // seconds) * seconds
         # Of the text: Python gives -1 and -2 the same hash.
@@ -86,7 +80,7 @@ def fingerprints(connection: Connection, part: Part) -> dict[int, int]:
 def windows(connection: Connection, part: Part, wanted: Collection[int]) -> dict[int, Rows]:
     """The rows of the windows that begin at the times `wanted`."""
     found: dict[int, Rows] = {start: {} for start in wanted}
-    seconds = length(part.statistic)
+    seconds = part.statistic.window
     for start in wanted:
         one = part._replace(start=start, stop=start + seconds)
         for key, amounts in rows(connection, one):

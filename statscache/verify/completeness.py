@@ -15,7 +15,6 @@ from ..store import owed, spans
 from ..store.checkpoints import Checkpoint
 from ..store.owed import Debt
 from ..store.tables import RECALLED, REPLAYED
-from .comparison import length
 
 ACCEPTED = "it was given up with `statscache backlog drop`"
 EXPIRED = "its rows are no longer kept"
@@ -79,7 +78,7 @@ def stretches(
     timeless: Iterable[float],
 ) -> tuple[list[Span], list[LeftOut]]:
     """The whole windows inside `span` that can be compared, and those that cannot, with reasons."""
-    seconds = length(statistic)
+    seconds = statistic.window
     inside = inwards(span, seconds)
     left = [
         LeftOut(checkpoint.ident, one.start, one.stop, PART)

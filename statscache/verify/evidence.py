@@ -8,14 +8,13 @@ from typing import NamedTuple
 
 from ..config import Config
 from ..engine import Engine
-from ..engine.buckets import copies, wants, window_start
+from ..engine.buckets import copies
 from ..engine.instance import Instance
 from ..message import Entry
 from ..registry import Statistic
-from ..store import checkpoints
 from ..store.transaction import Transaction
 from .arrivals import Arrival
-from .comparison import Amounts, Key, Part, Rows, length, rows
+from .comparison import Amounts, Key, Part, Rows, rows
 from .scratch import scratch
 
 MOST_IN_A_WINDOW = 1_000
@@ -81,11 +80,10 @@ class Candidates:
 
     def consider(self, statistic: Statistic, arrival: Arrival, handed: bool) -> None:
         """Remember the message, if it is in one of the windows, and they do not become too many."""
-        place = statistic.ident, int(window_start(statistic)(arrival.entry.time))
-        topics = statistic.plugin.topics
+        place = statistic.ident, statistic.window_start(arrival.entry.time)
         if place[1] not in self._suspects[statistic.ident]:
             return
-        if topics is not None and not wants(tuple(topics), arrival.entry.topic):
+        if not statistic.wants(arrival.entry.topic):
             return
         if not (handed or arrival.seen) and len(self._unknown[place]) < MOST_IN_A_WINDOW:
             self._unknown[place].add(arrival.entry.id)
@@ -134,7 +132,7 @@ class Pair(NamedTuple):
     def unequal(self) -> Iterator[Difference]:
         """Each row that is not the same in both."""
         for part in self.parts:
-            seconds = length(part.statistic)
+            seconds = part.statistic.window
             starts = self.stored.keys() | self.recomputed.keys()
             for start in sorted(at for at in starts if part.start <= at < part.stop):
                 window = part._replace(start=start, stop=start + seconds)
@@ -150,7 +148,7 @@ def differences(pairs: Sequence[Pair], candidates: Candidates, config: Config) -
     Short windows come first: what is told by them explains the longer ones.
     """
     found = [list(pair.unequal()) for pair in pairs]
-    found = sorted(filter(None, found), key=lambda those: length(those[0].part.statistic))
+    found = sorted(filter(None, found), key=lambda those: those[0].part.statistic.window)
     statistics = [those[0].part.statistic for those in found]
     explained: list[Difference] = []
     if not found:
@@ -221,13 +219,11 @@ class Trial:
 
     def _counted(self, entry: Entry) -> Rows:
         """The rows that the message makes in an empty table; they are not kept."""
-        ident, start = self._statistic.ident, window_start(self._statistic)(entry.time)
-        part = Part(self._statistic, start, start + length(self._statistic))
+        ident, start = self._statistic.ident, self._statistic.window_start(entry.time)
+        part = Part(self._statistic, start, start + self._statistic.window)
         try:
             plugin = self._instance.begin()
-            with Transaction(
-                self._engine.store, ident, lambda c: checkpoints.lock(c, ident).revision
-            ) as transaction:
+            with Transaction(self._engine.store, ident) as transaction:
                 plugin.handle(transaction.session, copies(self._statistic, [entry]))
                 transaction.session.flush()
                 return dict(rows(transaction.connection(), part))

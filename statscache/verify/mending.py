@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import groupby, islice
 from operator import attrgetter
@@ -11,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
-from ..engine.importer import Brought, Importer
+from ..engine.importer import NOTHING, Brought, Importer
 from ..errors import RefusedError
 from ..journal import Span
 from ..models import CountModel
@@ -38,7 +37,7 @@ def bring(importer: Importer, source: Source, span: Span, now: float) -> Brought
 
     They wait in the journal until the daemon counts them.
     """
-    brought = Brought(0, 0, 0, Counter())
+    brought = NOTHING
     found = source.read(int(span.start), int(span.stop))
     each = iter(one for one in found if not isinstance(one, RefusedError))
     while part := list(islice(each, TOGETHER)):
@@ -71,10 +70,7 @@ def mend(case: Case, statistic: Statistic, differences: Sequence[Difference]) ->
 
 
 def _mend(case: Case, statistic: Statistic, part: Sequence[Difference]) -> int:
-    def lock(connection: Connection) -> int:
-        return checkpoints.lock(connection, statistic.ident).revision
-
-    with Transaction(case.store, statistic.ident, lock) as transaction:
+    with Transaction(case.store, statistic.ident) as transaction:
         connection = transaction.connection()
         due = list(_still_due(connection, part, case.now))
         _add(transaction.session, statistic, [one for one, sums in due if any(sums)])

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
-from ..engine.importer import Brought, Importer
+from ..engine.importer import NOTHING, Brought, Importer
 from ..engine.recall import recall
 from ..journal import Span
 from ..registry import Registry, Statistic
@@ -54,7 +54,7 @@ def repair(
         PluginError: a statistic cannot be recomputed, or recalled.
         sqlalchemy.exc.DBAPIError: the database is away.
     """
-    brought = Brought(0, 0, 0, Counter())
+    brought = NOTHING
     mended, left = 0, found.differences
     for _ in range(ROUNDS):
         lacking = [one for one in left if one.unknown]

@@ -7,11 +7,10 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from ..engine.buckets import HOUR
 from ..history import Datagrepper
 from ..journal import Span
 from ..models import CountModel
-from ..registry import Registry, Statistic
+from ..registry import HOUR, Registry, Statistic
 from ..store import Store
 from ..times import moment
 from .completeness import inwards

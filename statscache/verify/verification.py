@@ -17,7 +17,7 @@ from ..store import Store, checkpoints, deadletters, owed
 from ..store.checkpoints import Checkpoint
 from ..store.owed import Missed
 from .arrivals import Arrival, arrivals
-from .comparison import Part, fingerprints, length, unequal, windows
+from .comparison import Part, fingerprints, unequal, windows
 from .completeness import LeftOut, account, outwards, stretches
 from .evidence import Candidates, Difference, Pair, differences
 from .scratch import count, scratch
@@ -93,7 +93,7 @@ def chunks(
     since: float, until: float, statistics: Collection[Statistic], most: float
 ) -> list[Span]:
     """The range in stretches of about `most` seconds, cut where windows of all statistics end."""
-    seconds = max(map(length, statistics), default=1)
+    seconds = max((one.window for one in statistics), default=1)
     step = max(seconds, most // seconds * seconds) if most < math.inf else math.inf
     found: list[Span] = []
     while since < until:
@@ -221,7 +221,7 @@ def _parts(statistic: Statistic, those: Sequence[Span], forgotten: float) -> lis
 
     Of what was sent before that, nobody knows any longer when it arrived.
     """
-    border = outwards(Span(0, forgotten), length(statistic)).stop
+    border = outwards(Span(0, forgotten), statistic.window).stop
     halves = [
         (Part(statistic, start, min(stop, border), statistic.plugin.by_arrival),
          Part(statistic, max(start, border), stop))
@@ -264,4 +264,4 @@ def _entries(
 
 
 def _number_of_windows(parts: Sequence[Part]) -> int:
-    return sum(int(part.stop - part.start) // length(part.statistic) for part in parts)
+    return sum(int(part.stop - part.start) // part.statistic.window for part in parts)

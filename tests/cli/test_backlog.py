@@ -78,6 +78,7 @@ def test_it_lists_what_is_owed_and_to_whom(run: Run, store: Store) -> None:
     row = " ".join(run("backlog").stdout.splitlines()[1].split())
     span = "2026-01-01 00:00:00 UTC 2026-01-01 00:30:00 UTC"
     assert row.endswith(f" everybody {span} not listening waiting 0")
+    assert "endpoint is not set" in run("backlog").stderr
 
 
 @on_sqlite
@@ -154,7 +155,7 @@ def test_a_plugin_begins_as_early_as_is_asked_for(
         (["--since", "-1h", "--until", "-2h"], "nothing lies between"),
         (["--until", "-2h"], "give it, too"),
         (["--plugin", "volume-1h"], "give it, too"),
-        (["--plugin", "nothing-1h", "--since", "-1h"], "nothing-1h does not run"),
+        (["--plugin", "nothing-1h", "--since", "-1h"], "there is no statistic nothing-1h"),
     ],
 )
 def test_nonsense_is_refused(

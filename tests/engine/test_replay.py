@@ -104,7 +104,7 @@ def installed(*plugins: Any) -> Registry:
         def load(self) -> Any:
             return plugins
 
-    return registry.load(Config({}), [Point()] if plugins else None)  # type: ignore[list-item]
+    return registry.load(Config({}), [Point()] if plugins else None)
 
 
 def sent(*numbers: int, **changes: Any) -> list[Message]:
@@ -224,7 +224,7 @@ def test_the_hours_are_written_down_before_anything_of_them_is_brought(place: Pl
     with closing(Store(place.uri)) as store:
         coverage = Coverage(store, [EVERYBODY], NOW)
         with pytest.raises(ZeroDivisionError):
-            list(replay(found, Broken(), coverage, None))  # type: ignore[arg-type]
+            list(replay(found, Broken(), coverage, None))
     ((addressee, start, stop),) = place.covered()
     assert (addressee, start, round(stop, 9)) == (EVERYBODY, -2, 0)
     assert stop < 0

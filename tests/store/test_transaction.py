@@ -79,7 +79,7 @@ def emptied(store: Store) -> Store:
 
 
 def begin(store: Store) -> Transaction:
-    return Transaction(store, "ids-1s", lambda one: checkpoints.lock(one, "ids-1s").revision)
+    return Transaction(store, "ids-1s")
 
 
 def write(store: Store, *acts: Callable[[Session], Any]) -> None:
