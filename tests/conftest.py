@@ -10,6 +10,8 @@ from typing import Any
 import hypothesis
 import postgres
 import pytest
+from datagrepper import Archive
+from datagrepper import Datagrepper as StandIn
 from samples import NOW
 
 from statscache import registry
@@ -122,3 +124,21 @@ class Installed:
 
     def load(self) -> Any:
         return self._target
+
+
+@pytest.fixture
+def archive() -> Archive:
+    """What the bus has carried."""
+    return Archive()
+
+
+@pytest.fixture
+def stand_in(archive: Archive) -> Iterator[StandIn]:
+    """Serves it as datagrepper does."""
+    with StandIn(archive) as serving:
+        yield serving
+
+
+@pytest.fixture
+def history(stand_in: StandIn) -> Datagrepper:
+    return Datagrepper(stand_in.url, patience=2)

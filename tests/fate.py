@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import event
 
-from statscache.engine import Engine, backlog, counting, importer, recall, retention, upkeep
+from statscache.backlog import backlog, importer
+from statscache.engine import Engine, counting, recall, retention, upkeep
 from statscache.journal import Journal
 from statscache.store import Store, schema
 

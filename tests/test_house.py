@@ -17,10 +17,10 @@ ROOT = Path(statscache.__file__).parent
 LONGEST_FUNCTION = 60
 
 FLOORS = {
-    "ground": {"errors", "config", "files", "message", "schedule", "text", "times"},
+    "ground": {"checks", "config", "errors", "files", "message", "schedule", "text", "times"},
     "furniture": {"formats", "journal", "models"},
     "rooms": {"history", "plugins", "store"},
-    "staff": {"backup", "engine", "registry", "timed", "verify"},
+    "staff": {"backlog", "backup", "engine", "registry", "replay", "timed", "verify"},
     # Where the world comes in. The service opens them: it asks fedmsg who a message is about.
     "doors": {"cli", "consumer", "demo", "hubconfig", "meta", "producers", "service", "web"},
     "guests": {"builtin"},

@@ -13,14 +13,15 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 
 from .. import hubconfig, service
+from ..backlog.backlog import Backlog
 from ..config import Config
-from ..engine import Engine, entrance, joining
-from ..engine.backlog import Backlog
+from ..engine import Engine, joining
 from ..errors import ConfigError, JournalInUseError
 from ..history import Datagrepper
 from ..journal import Journal, Span
 from ..message import EVERYBODY
 from ..registry import Registry
+from ..replay import entrance
 from ..store import Store, checkpoints, owed, schema
 from ..store.owed import Debt
 from ..times import utc

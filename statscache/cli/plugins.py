@@ -11,6 +11,7 @@ import click
 from rich.table import Table
 
 from .. import hubconfig, registry, service
+from ..backlog.importer import forget
 from ..config import Config
 from ..engine import recall
 from ..errors import ConfigError
@@ -113,7 +114,7 @@ def _forget(idents: Collection[str], store: Store, config: Config) -> None:
         debts = [debt for debt in owed.still(connection) if debt.addressee in idents]
     with closing(Writer(config["statscache.journal.path"])) as journal:
         for debt in debts:
-            recall.forget(journal, store, debt)
+            forget(journal, store, debt)
 
 
 def _list() -> None:

@@ -12,16 +12,16 @@ import click
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from .. import hubconfig, service
+from ..backlog.importer import NOTHING
 from ..config import Config
-from ..engine import entrance
-from ..engine.importer import NOTHING
-from ..engine.replay import Coverage, Step
-from ..engine.replay import replay as bring
 from ..errors import ReplayError
 from ..history import lines, streams
 from ..history.lines import Line
 from ..message import EVERYBODY
 from ..registry import Registry
+from ..replay import entrance
+from ..replay.replay import Coverage, Step
+from ..replay.replay import replay as bring
 from ..store import Store, schema
 from ..text import printable
 from .printing import console

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
-from ..engine.importer import NOTHING
+from ..backlog.importer import NOTHING
 from ..journal import Span
 from ..text import one_line
 from ..times import utc

@@ -12,12 +12,13 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from .. import hubconfig, service
 from ..config import DAY, Config
-from ..engine import entrance, recall
-from ..engine.entrance import Entrance
+from ..engine import recall
 from ..errors import ConfigError
 from ..history import Datagrepper
 from ..journal import Reader, Span, lock
 from ..registry import Registry, Statistic
+from ..replay import entrance
+from ..replay.entrance import Entrance
 from ..store import Store, checkpoints, schema
 from ..times import utc
 from ..verify import totals as hourly

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from ..backlog import Backlog
 from ..config import Config
 from ..errors import JournalDamagedError, OwnerError, RefusedError, StatscacheError, StoreError
 from ..history import Datagrepper
@@ -22,7 +23,6 @@ from ..store.faults import is_outage
 from ..store.tables import BEFORE_THE_PLUGIN
 from ..text import sentence, trace
 from . import joining, rebuild, retention, upkeep
-from .backlog import Backlog
 from .buckets import Slices
 from .counting import PluginCounter
 from .intake import Intake

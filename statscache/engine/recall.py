@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from sqlalchemy.engine import Connection
 
+from ..backlog import plan
 from ..config import Config
 from ..errors import PluginError
-from ..journal import Span, Writer
+from ..journal import Span
 from ..message import EVERYBODY
 from ..plugins import BasePlugin
 from ..registry import Registry, Statistic
 from ..store import Store, changes, checkpoints, deadletters, owed
 from ..store.checkpoints import Checkpoint
-from ..store.owed import Debt
-from ..store.tables import BEFORE_THE_PLUGIN, RECALLED
 from ..store.transaction import Transaction
 from ..times import moment
-from . import errands, joining, retention
+from . import joining, retention
 
 
 def recall(
@@ -93,21 +92,6 @@ def sharing(statistic: Statistic, registry: Registry) -> list[str]:
     ]
 
 
-def forget(journal: Writer, store: Store, debt: Debt) -> None:
-    """Let what came in for the plugin alone come again, where its rows were begun anew.
-
-    Before history is read for `debt`, and as often as that is begun.
-    """
-    if debt.addressee == EVERYBODY or debt.reason not in (BEFORE_THE_PLUGIN, RECALLED):
-        return
-    with store.reading() as connection:
-        origin = checkpoints.read_one(connection, debt.addressee).origin
-        mine = [one for one in owed.read(connection) if one.addressee == debt.addressee]
-    # What was brought for a time that is not recalled has to be known still.
-    if not any(one.id < debt.id for one in mine):
-        journal.disown(debt.addressee, origin if debt.until is None else debt.until)
-
-
 def _owe(connection: Connection, held: Checkpoint, start: float, owes: Span) -> None:
     """Owe what was counted, and what could not be, of the rows from `start` on."""
     deadletters.remove_since(connection, held.ident, start)
@@ -119,7 +103,7 @@ def _from(connection: Connection, statistic: Statistic, config: Config, since: f
     start = statistic.window_start
     overlap = config["statscache.datagrepper.overlap"]
     mine = [one for one in owed.read(connection) if one.addressee == statistic.ident]
-    brought = [errands.span(one, overlap) for one in mine]
+    brought = [plan.span(one, overlap) for one in mine]
     if any(one.stop > start(since) for one in brought):
         since = min(since, *(one.start for one in brought))
     return max(0.0, float(start(since)))

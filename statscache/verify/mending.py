@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
-from ..engine.importer import NOTHING, Brought, Importer
+from ..backlog.importer import NOTHING, Brought, Importer
 from ..errors import RefusedError
 from ..journal import Span
 from ..models import CountModel

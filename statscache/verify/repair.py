@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
-from ..engine.importer import NOTHING, Brought, Importer
+from ..backlog.importer import NOTHING, Brought, Importer
 from ..engine.recall import recall
 from ..journal import Span
 from ..registry import Registry, Statistic

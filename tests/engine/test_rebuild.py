@@ -102,7 +102,7 @@ def test_the_old_rows_are_served_until_the_new_ones_are_complete(
 ) -> None:
     engine = daemon(version(2), now=40)
     served = Served(engine)
-    monkeypatch.setattr("statscache.engine.backlog.AT_MOST", 20)
+    monkeypatch.setattr("statscache.backlog.backlog.AT_MOST", 20)
     for _ in range(3):
         assert served.volumes() == each(1)
         assert "X-Statscache-Rebuilding" in served.get().headers
@@ -131,7 +131,7 @@ def test_it_goes_on_after_a_kill_and_every_start(
         served = Served(engine)
         assert served.volumes() == each(1)
         served.close()
-        monkeypatch.setattr("statscache.engine.backlog.AT_MOST", 20)
+        monkeypatch.setattr("statscache.backlog.backlog.AT_MOST", 20)
         turn(engine, NOW + now)
         assert engine._reading.wait(20)
         abandon(engine)

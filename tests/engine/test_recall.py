@@ -126,10 +126,10 @@ def test_one_that_is_cut_off_goes_on(
     engine = daemon(engine__batch=7)
     hear(engine, range(40))
     catch_up(engine, NOW + 60)
-    monkeypatch.setattr("statscache.engine.backlog.TOGETHER", 10)
+    monkeypatch.setattr("statscache.backlog.backlog.TOGETHER", 10)
     recalled(engine, None, 60)
     for now in range(61, 64):
-        monkeypatch.setattr("statscache.engine.backlog.AT_MOST", 20)
+        monkeypatch.setattr("statscache.backlog.backlog.AT_MOST", 20)
         turn(engine, NOW + now)
         assert engine._reading.wait(20)
         abandon(engine)
@@ -145,8 +145,8 @@ def test_one_in_the_middle_of_another_begins_anew(
     engine = daemon()
     hear(engine, range(40))
     catch_up(engine, NOW + 60)
-    monkeypatch.setattr("statscache.engine.backlog.TOGETHER", 10)
-    monkeypatch.setattr("statscache.engine.backlog.AT_MOST", 20)
+    monkeypatch.setattr("statscache.backlog.backlog.TOGETHER", 10)
+    monkeypatch.setattr("statscache.backlog.backlog.AT_MOST", 20)
     for since in (None, 20, None):
         recalled(engine, since, 60)
         turn(engine, NOW + 60)
@@ -256,7 +256,7 @@ def test_whatever_is_recalled_and_whenever_each_message_is_counted_once(
     daemon: Open, hear: Hear, archive: Archive, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     random = Random(seed)
-    monkeypatch.setattr("statscache.engine.backlog.TOGETHER", random.randint(1, 60))
+    monkeypatch.setattr("statscache.backlog.backlog.TOGETHER", random.randint(1, 60))
     engine, now = daemon(Ids, engine__batch=random.randint(1, 40)), 0
     for _ in range(30):
         act = random.choice(["hear", "hear", "recall", "recall", "ask", "read", "die", "join"])
@@ -274,7 +274,7 @@ def test_whatever_is_recalled_and_whenever_each_message_is_counted_once(
             span = Span(NOW - random.randint(1, 90), NOW + now)
             joining.ask(engine.store, whom, engine.config, span, NOW + now)
         elif act == "read":
-            monkeypatch.setattr("statscache.engine.backlog.AT_MOST", random.choice([9, 50_000]))
+            monkeypatch.setattr("statscache.backlog.backlog.AT_MOST", random.choice([9, 50_000]))
             turn(engine, NOW + now)
             engine._reading.wait(20)
         else:
@@ -283,7 +283,7 @@ def test_whatever_is_recalled_and_whenever_each_message_is_counted_once(
             now = until_then
             several = act == "join" or len(statistics) > 1
             engine = daemon(Ids, *[bad()] * several, now=now)
-    monkeypatch.setattr("statscache.engine.backlog.AT_MOST", 50_000)
+    monkeypatch.setattr("statscache.backlog.backlog.AT_MOST", 50_000)
     catch_up(engine, NOW + now + 2 * OVERLAP)
     for ident in engine.registry.enabled:
         found = counted(engine.store, ident)

@@ -12,10 +12,10 @@ from samples import NOW
 from traffic import traffic
 
 from statscache import history
+from statscache.backlog.importer import Importer
 from statscache.builtin.audit import Audit
 from statscache.builtin.volume import Volume, VolumeByPackage, VolumeByTopic
 from statscache.engine import Engine
-from statscache.engine.importer import Importer
 from statscache.journal import Span
 from statscache.registry import Statistic
 from statscache.verify.repair import Repaired, repair

@@ -10,8 +10,8 @@ from guests import Ids, MakeEngine, bad, counted, feed, on_sqlite, once, suspend
 from samples import NOW
 
 from statscache.engine import Engine
-from statscache.engine.pace import Pace
 from statscache.errors import StalledError
+from statscache.replay.pace import Pace
 
 pytestmark = on_sqlite
 

@@ -18,9 +18,9 @@ from ..store import Store, aside, checkpoints, owed
 from ..store.owed import Debt
 from ..store.tables import RECALLED
 from ..times import utc
-from . import errands, recall
-from .errands import Due, Errand
-from .importer import Brought, Importer
+from . import plan
+from .importer import Brought, Importer, forget
+from .plan import Due, Fetch
 
 TOGETHER = 1_000
 """Messages that are brought at once, about."""
@@ -69,7 +69,7 @@ class Backlog:
         self._again_at = now + AGAIN_EVERY
         self._look_at = -math.inf
         self._rest = REST
-        self._late: Errand | None = None
+        self._late: Fetch | None = None
         self._again_until: dict[int, float] = {}
         self._told: set[int] = set()
         self._told_at = now
@@ -88,12 +88,12 @@ class Backlog:
         waiting = self._waiting()
         if waiting > AT_MOST / 2:
             return False
-        errand = self._next(now)
-        if errand is None:
+        fetch = self._next(now)
+        if fetch is None:
             self._look_at = now + LOOK_EVERY
             return False
         try:
-            return self._run(errand, AT_MOST - waiting, now)
+            return self._run(fetch, AT_MOST - waiting, now)
         except Exception as error:
             if self._stopping.is_set():
                 return False
@@ -117,78 +117,78 @@ class Backlog:
         with self._store.reading() as connection:
             return any(debt.filled is not None for debt in owed.still(connection))
 
-    def _next(self, now: float) -> Errand | None:
+    def _next(self, now: float) -> Fetch | None:
         if self._again and now >= self._again_at:
             self._again_at = now + AGAIN_EVERY
-            self._late = errands.again(self._again, now)
+            self._late = plan.again(self._again, now)
         return self._owed(now) or self._late
 
-    def _owed(self, now: float) -> Errand | None:
+    def _owed(self, now: float) -> Fetch | None:
         with self._store.reading() as connection:
             debts = [one for one in owed.still(connection) if one.filled is None]
             counting = checkpoints.counting(connection, self._statistics)
         running = {ident: self._statistics[ident] for ident in counting}
-        return errands.plan(debts, running, self._overlap, now, self._again_until)
+        return plan.next_fetch(debts, running, self._overlap, now, self._again_until)
 
-    def _run(self, errand: Errand, room: int, now: float) -> bool:
-        """Read `errand` until it is done, or `room` is filled; whether more is to be read."""
-        self._begin(errand)
+    def _run(self, fetch: Fetch, room: int, now: float) -> bool:
+        """Read `fetch` until it is done, or `room` is filled; whether more is to be read."""
+        self._begin(fetch)
         began = clock.monotonic()
-        for part in _together(self._history.windows(errand.start, errand.stop, errand.topics)):
+        for part in _together(self._history.windows(fetch.start, fetch.stop, fetch.topics)):
             passed = clock.monotonic() - began
-            room -= self._let_in(errand, part, now + passed)
+            room -= self._let_in(fetch, part, now + passed)
             self._rest = REST
             if self._stopping.is_set() or room <= 0 or passed > PORTION:
-                self._tell_of_progress(part, errand, now + passed)
+                self._tell_of_progress(part, fetch, now + passed)
                 return room > 0
-        self._finish(errand)
+        self._finish(fetch)
         return True
 
-    def _tell_of_progress(self, part: Window, errand: Errand, now: float) -> None:
-        if errand.dues and now - self._told_at >= TELL_EVERY:
+    def _tell_of_progress(self, part: Window, fetch: Fetch, now: float) -> None:
+        if fetch.dues and now - self._told_at >= TELL_EVERY:
             self._told_at = now
-            log.info("%s is read up to %s", _described(errand.dues[0].debt), utc(part.stop))
+            log.info("%s is read up to %s", _described(fetch.dues[0].debt), utc(part.stop))
 
-    def _begin(self, errand: Errand) -> None:
-        for debt in (one.debt for one in errand.dues):
+    def _begin(self, fetch: Fetch) -> None:
+        for debt in (one.debt for one in fetch.dues):
             if debt.reached is None:
-                recall.forget(self._journal, self._store, debt)
+                forget(self._journal, self._store, debt)
             if debt.id not in self._told:
                 self._told.add(debt.id)
                 log.info("%s is read from history", _described(debt))
 
-    def _let_in(self, errand: Errand, part: Window, now: float) -> int:
+    def _let_in(self, fetch: Fetch, part: Window, now: float) -> int:
         """Bring what has been read, and note how far that is; the number that were new."""
         _tell_of_refused(part)
-        if not errand.dues:
-            return self._let_late_ones_in(errand, part, now)
+        if not fetch.dues:
+            return self._let_late_ones_in(fetch, part, now)
         new = 0
-        for due in errand.dues:
+        for due in fetch.dues:
             if due.start < part.stop and due.stop > part.start:
                 brought = self._bring(due, part.messages, now)
                 with self._store.writing() as connection:
                     reached = min(part.stop, due.stop)
                     owed.reach(connection, due.debt.id, reached, brought.new)
-                if errands.is_last(due, self._overlap):
+                if plan.is_last(due, self._overlap):
                     self._again_until[due.debt.id] = reached
                 new += brought.new
         return new
 
-    def _let_late_ones_in(self, errand: Errand, part: Window, now: float) -> int:
+    def _let_late_ones_in(self, fetch: Fetch, part: Window, now: float) -> int:
         new = self._importer.bring(part.messages, now).new
-        self._late = errand._replace(start=part.stop) if part.stop < errand.stop else None
+        self._late = fetch._replace(start=part.stop) if part.stop < fetch.stop else None
         if new:
             log.info("history had %d messages that the bus had not brought", new)
         return new
 
     def _bring(self, due: Due, messages: Iterable[Message], now: float) -> Brought:
-        chosen = errands.wanted(due, self._statistics, messages)
+        chosen = plan.wanted(due, self._statistics, messages)
         brought = self._importer.bring(chosen, now, [due.debt.addressee])
         _tell_of_left_out(brought, due.debt)
         return brought
 
-    def _finish(self, errand: Errand) -> None:
-        done = [due.debt for due in errand.dues if errands.is_last(due, self._overlap)]
+    def _finish(self, fetch: Fetch) -> None:
+        done = [due.debt for due in fetch.dues if plan.is_last(due, self._overlap)]
         with self._store.writing() as connection:
             for debt in done:
                 owed.fill(connection, debt.id, self._journal.end())

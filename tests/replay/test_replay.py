@@ -19,16 +19,16 @@ from samples import NOW, message
 from traffic import DAY, HOUR, traffic
 
 from statscache import registry
+from statscache.backlog.importer import Brought
 from statscache.config import Config
-from statscache.engine import entrance
-from statscache.engine.importer import Brought
-from statscache.engine.replay import TOGETHER, Coverage, replay
 from statscache.errors import ReplayError
 from statscache.history import lines
 from statscache.history.lines import Line
 from statscache.journal import Journal
 from statscache.message import EVERYBODY
 from statscache.registry import Registry
+from statscache.replay import entrance
+from statscache.replay.replay import TOGETHER, Coverage, replay
 from statscache.store import Store, owed, schema
 from statscache.store.tables import REPLAYED
 
@@ -199,7 +199,7 @@ def test_a_replay_that_was_cut_off_goes_on_although_ids_were_forgotten_before_it
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What it has covered already, it knows by the ids."""
-    monkeypatch.setattr("statscache.engine.replay.TOGETHER", 10)
+    monkeypatch.setattr("statscache.replay.replay.TOGETHER", 10)
     place.replay(*sent(1))
     place.forget(NOW + 1)
     recorded = sent(*Random(4).sample(range(9 * HOUR, 9 * HOUR + 100), 100))

@@ -6,10 +6,10 @@ import math
 import time as clock
 from collections.abc import Callable, Collection
 
+from ..engine import Engine
 from ..errors import StalledError
 from ..journal import Reader
 from ..store import Store, checkpoints
-from .engine import Engine
 
 MOST = 50_000
 """Entries that may wait for the daemon to count them; who brings more waits for that."""

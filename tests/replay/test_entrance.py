@@ -25,12 +25,13 @@ from guests import (
 )
 from samples import NOW, message
 
-from statscache.engine import Engine, entrance
-from statscache.engine.importer import Brought
+from statscache.backlog.importer import Brought
+from statscache.engine import Engine
 from statscache.errors import AddresseeError, JournalInUseError, OwnerError
 from statscache.journal import Journal, Span
 from statscache.journal.lock import keep_out
 from statscache.message import EVERYBODY
+from statscache.replay import entrance
 from statscache.store import Store
 from statscache.store.tables import NOT_LISTENING
 

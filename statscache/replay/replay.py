@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from ..backlog.importer import NOTHING, Brought, Importer
 from ..config import DAY
 from ..errors import RefusedError, ReplayError
 from ..history import as_fedmsg
@@ -15,7 +16,6 @@ from ..history.lines import Line
 from ..message import EVERYBODY, Message, usable_time
 from ..store import Store, owed
 from ..store.tables import REPLAYED
-from .importer import NOTHING, Brought, Importer
 from .pace import Pace
 
 TOGETHER = 5_000

@@ -12,7 +12,7 @@ from ..journal import Span, Writer
 from ..message import EVERYBODY, Entry, Message, entry, message_id, usable_time
 from ..store import Store, checkpoints, owed, spans
 from ..store.owed import Debt
-from ..store.tables import ASKED, RECALLED, REPLAYED
+from ..store.tables import ASKED, BEFORE_THE_PLUGIN, RECALLED, REPLAYED
 
 TOGETHER = 500
 """Entries in one transaction; the next one lets the live flow in between."""
@@ -117,6 +117,21 @@ class Importer:
         known = {one.id for part in found for one in part}
         pairs = zip(made, derived, strict=True)
         return [one._replace(id=name) if name in known else one for one, name in pairs]
+
+
+def forget(journal: Writer, store: Store, debt: Debt) -> None:
+    """Let what came in for the plugin alone come again, where its rows were begun anew.
+
+    Before history is read for `debt`, and as often as that is begun.
+    """
+    if debt.addressee == EVERYBODY or debt.reason not in (BEFORE_THE_PLUGIN, RECALLED):
+        return
+    with store.reading() as connection:
+        origin = checkpoints.read_one(connection, debt.addressee).origin
+        mine = [one for one in owed.read(connection) if one.addressee == debt.addressee]
+    # What was brought for a time that is not recalled has to be known still.
+    if not any(one.id < debt.id for one in mine):
+        journal.disown(debt.addressee, origin if debt.until is None else debt.until)
 
 
 class _Past:

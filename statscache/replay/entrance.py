@@ -9,14 +9,14 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from ..backlog.importer import Importer
 from ..config import Config
+from ..engine import Engine
 from ..errors import AddresseeError, JournalInUseError
 from ..journal import Journal, Reader, Writer
 from ..message import EVERYBODY
 from ..registry import Registry
 from ..store import Store, checkpoints, dump, ownership
-from .engine import Engine
-from .importer import Importer
 from .pace import Pace
 
 COPY = "journal.sqlite"

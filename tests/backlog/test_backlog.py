@@ -11,7 +11,8 @@ from guests import Ids, MakeEngine, bad, checkpoint, counted, on_sqlite, suspend
 from past import SECONDS, catch_up, debts, listen, names, sent
 from samples import NOW
 
-from statscache.engine import Engine, backlog, upkeep
+from statscache.backlog import backlog
+from statscache.engine import Engine, upkeep
 from statscache.engine.recall import recall
 from statscache.history import Datagrepper
 from statscache.message import EVERYBODY

@@ -1,4 +1,4 @@
-"""Errands: which stretch of history is to be read next, and for whom."""
+"""The plan: which stretch of history is to be read next, and for whom."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Due(NamedTuple):
     stop: float
 
 
-class Errand(NamedTuple):
+class Fetch(NamedTuple):
     """A stretch of history, [start, stop) in whole epoch seconds, of those topics; for whom."""
 
     start: int
@@ -67,14 +67,14 @@ def is_last(due: Due, overlap: float) -> bool:
     return due.stop >= span(due.debt, overlap).stop
 
 
-def plan(
+def next_fetch(
     debts: Iterable[Debt],
     statistics: Mapping[str, Statistic],
     overlap: float,
     now: float,
     again_until: Mapping[int, float] | None = None,
-) -> Errand | None:
-    """The next errand: what everybody lacks comes first, and of that the latest.
+) -> Fetch | None:
+    """What is to be read next: what everybody lacks comes first, and of that the latest.
 
     What several plugins lack of the same time is read once for all of them. `again_until` tells how
     far the ends of debts have been read again, by number.
@@ -87,19 +87,19 @@ def plan(
         return None
     first = min(dues, key=lambda one: (one.debt.addressee != EVERYBODY, -one.debt.stop))
     if first.debt.addressee == EVERYBODY:
-        return _errand([first], None)
+        return _fetch([first], None)
     topics = _topics(statistics[first.debt.addressee])
     alike = (
         one
         for one in dues
         if one.debt.addressee != EVERYBODY and _topics(statistics[one.debt.addressee]) == topics
     )
-    return _errand(_joined(first, alike), topics)
+    return _fetch(_joined(first, alike), topics)
 
 
-def again(seconds: float, now: float) -> Errand:
+def again(seconds: float, now: float) -> Fetch:
     """The latest history once more, for everybody."""
-    return Errand(math.floor(now - seconds), math.floor(now), None, ())
+    return Fetch(math.floor(now - seconds), math.floor(now), None, ())
 
 
 def wanted(
@@ -118,9 +118,9 @@ def _time(message: Message) -> float:
     return -math.inf if time is None else time
 
 
-def _errand(dues: Sequence[Due], topics: Topics) -> Errand:
+def _fetch(dues: Sequence[Due], topics: Topics) -> Fetch:
     start = math.floor(min(one.start for one in dues))
-    return Errand(start, math.ceil(max(one.stop for one in dues)), topics, dues)
+    return Fetch(start, math.ceil(max(one.stop for one in dues)), topics, dues)
 
 
 def _joined(first: Due, others: Iterable[Due]) -> list[Due]:

@@ -9,8 +9,8 @@ import pytest
 from guests import Ids, MakeEngine, bad, counted, feed, on_sqlite, once, rows, turn
 from samples import NOW, message
 
+from statscache.backlog.importer import Brought, Importer
 from statscache.engine import Engine
-from statscache.engine.importer import Brought, Importer
 from statscache.message import EVERYBODY
 from statscache.store import owed
 from statscache.store.tables import ASKED, NOT_LISTENING, REPLAYED

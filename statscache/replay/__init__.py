@@ -1,0 +1,1 @@
+"""Replay: recorded messages are counted, beside the daemon or in its place."""
