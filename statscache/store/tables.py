@@ -41,6 +41,7 @@ checkpoint = sa.Table(
     sa.Column("position", sa.BigInteger, nullable=False, comment="the last one counted"),
     sa.Column("origin", sa.BigInteger, nullable=False, comment="where the plugin joined"),
     sa.Column("revision", sa.BigInteger, nullable=False, comment="rises whenever rows change"),
+    sa.Column("revised", sa.Double, nullable=False, server_default="0", comment="when it rose"),
     sa.Column("version", sa.String(64), nullable=False),
     sa.Column("complete_until", sa.Double, nullable=False, comment="arrivals counted until"),
     sa.Column("horizon", sa.Double, nullable=False, comment="no rows before this window"),
@@ -118,4 +119,13 @@ change = sa.Table(
     sa.Column("key", sa.Text, nullable=True, comment="JSON object of the key columns"),
     sa.Column("at", sa.Double, nullable=False),
     sa.Index("statscache_change_revision", "ident", "revision"),
+)
+
+meter = sa.Table(
+    "statscache_meter",
+    metadata,
+    sa.Column("name", Key, primary_key=True, comment="of a counter or gauge of the daemon"),
+    sa.Column("label", Key, primary_key=True, comment="what it is about, or empty"),
+    sa.Column("value", sa.Double, nullable=False),
+    sa.Column("at", sa.Double, nullable=False),
 )

@@ -1,0 +1,37 @@
+"""What the web tells: when rows changed, what the daemon measures, and views for other readers."""
+
+import sqlalchemy as sa
+
+from alembic import op
+
+revision = "0004"
+down_revision = "0003"
+branch_labels = None
+depends_on = None
+
+KEY = sa.String(255).with_variant(sa.String(255, collation="C"), "postgresql")
+VIEWS = "statscache"
+
+
+def upgrade() -> None:
+    op.add_column(
+        "statscache_checkpoint",
+        sa.Column("revised", sa.Double, nullable=False, server_default="0", comment="when it rose"),
+    )
+    op.create_table(
+        "statscache_meter",
+        sa.Column("name", KEY, primary_key=True, comment="of a counter or gauge of the daemon"),
+        sa.Column("label", KEY, primary_key=True, comment="what it is about, or empty"),
+        sa.Column("value", sa.Double, nullable=False),
+        sa.Column("at", sa.Double, nullable=False),
+    )
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute(f"CREATE SCHEMA IF NOT EXISTS {VIEWS}")
+
+
+def downgrade() -> None:
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute(f"DROP SCHEMA IF EXISTS {VIEWS} CASCADE")
+    op.drop_table("statscache_meter")
+    with op.batch_alter_table("statscache_checkpoint") as table:
+        table.drop_column("revised")
