@@ -206,7 +206,10 @@ class Backlog:
         if filled:
             with self._store.writing() as connection:
                 healed = owed.heal(connection, self._statistics.keys(), now)
-                aside.drop(connection, [one.addressee for one in healed if one.reason == RECALLED])
+                for ident in [one.addressee for one in healed if one.reason == RECALLED]:
+                    aside.drop(connection, [ident])
+                    if model := self._statistics[ident].model:
+                        aside.show(connection, ident, model)
             for debt in healed:
                 log.info("%s is counted: %d messages were new", _described(debt), debt.brought)
 

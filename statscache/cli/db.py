@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from .. import hubconfig
-from ..store import Store, schema
+from ..store import Store, schema, views
 
 
 @click.group()
@@ -24,6 +24,23 @@ def upgrade() -> None:
         click.echo(f"{store} is up to date at revision {after}")
     else:
         click.echo(f"{store} went from revision {before or 'none'} to {after}")
+
+
+@db.command()
+@click.argument("role")
+def reader(role: str) -> None:
+    """Print the SQL that makes ROLE one who may read the views of the statistics.
+
+    Pipe it into psql. The role reads nothing else, and writes nothing.
+    """
+    store = Store(hubconfig.read()["statscache.sqlalchemy.uri"])
+    if store.is_sqlite:
+        raise click.ClickException(
+            f"{store} is an SQLite file, which has no roles: whoever may read the file reads all"
+        )
+    with store.reading() as connection:
+        for statement in views.reader(connection, role):
+            click.echo(f"{statement};")
 
 
 @db.command()

@@ -17,7 +17,7 @@ from ..errors import JournalDamagedError, OwnerError, RefusedError, StatscacheEr
 from ..history import Datagrepper
 from ..journal import Journal, Span
 from ..registry import Registry, Statistic
-from ..store import Store, checkpoints, deadletters, owed, ownership, schema
+from ..store import Store, aside, checkpoints, deadletters, owed, ownership, schema
 from ..store.checkpoints import Checkpoint
 from ..store.faults import is_outage
 from ..store.tables import BEFORE_THE_PLUGIN
@@ -210,7 +210,9 @@ class Engine:
         """Make the table of the statistic where it is absent; a plugin's failure is its own."""
         try:
             with self.store.writing() as connection:
-                schema.create_missing(connection, [statistic.model] if statistic.model else [])
+                if statistic.model:
+                    schema.create_missing(connection, [statistic.model])
+                    aside.show(connection, statistic.ident, statistic.model)
         except Exception as error:
             if is_outage(error):
                 raise

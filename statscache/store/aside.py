@@ -11,6 +11,7 @@ from sqlalchemy.orm import aliased
 
 from ..models import BaseModel
 from ..models.count import table_name
+from . import views
 from .owed import STILL
 from .tables import RECALLED, owed
 
@@ -27,6 +28,7 @@ def put(connection: Connection, ident: str, model: type[BaseModel]) -> None:
     found = _columns(connection, table.name)
     if not _columns(connection, _name(ident)):
         _copy(connection, model, _name(ident))
+    views.show(connection, ident, _name(ident))
     if found == {column.name for column in table.columns}:
         # Whoever reads just now still sees them.
         connection.execute(sa.delete(table))
@@ -36,11 +38,22 @@ def put(connection: Connection, ident: str, model: type[BaseModel]) -> None:
 
 
 def drop(connection: Connection, idents: Iterable[str]) -> None:
-    """Drop the rows that stand aside for those statistics, but for those that are served."""
+    """Drop the rows that stand aside for those statistics, but for those that are served.
+
+    With them goes the view of them.
+    """
     names = set(sa.inspect(connection).get_table_names())
     for ident in idents:
         if _name(ident) in names and not _is_recalled(connection, ident):
+            views.hide(connection, ident)
             sa.Table(_name(ident), sa.MetaData()).drop(connection)
+
+
+def show(connection: Connection, ident: str, model: type[BaseModel]) -> None:
+    """Let the view of the statistic show the rows that are served."""
+    name = _name(ident)
+    aside = _is_recalled(connection, ident) and sa.inspect(connection).has_table(name)
+    views.show(connection, ident, name if aside else _own(model).name)
 
 
 def source(connection: Connection, ident: str, model: type[BaseModel]) -> Any:
