@@ -331,7 +331,7 @@ def empty(uri: str) -> None:
     """What dropdb and createdb come to."""
     engine = sa.create_engine(uri.replace("postgresql:", "postgresql+psycopg2:"))
     with engine.begin() as connection:
-        connection.execute(sa.text("DROP SCHEMA public CASCADE; CREATE SCHEMA public"))
+        connection.execute(sa.text("DROP SCHEMA public, statscache CASCADE; CREATE SCHEMA public"))
     engine.dispose()
 
 
