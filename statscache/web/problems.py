@@ -18,8 +18,9 @@ from werkzeug.exceptions import HTTPException
 
 from ..errors import QueryError
 from ..formats.value import plain
-from ..store.faults import is_missing_table, is_outage
+from ..store.faults import is_canceled, is_missing_table, is_outage
 from ..text import one_line, trace
+from . import problem_types
 from .negotiation import prefer
 
 MEDIA = "application/problem+json"
@@ -31,6 +32,7 @@ log = logging.getLogger(__name__)
 
 def install(app: Flask) -> None:
     """Answer every error of `app` in this way."""
+    app.register_blueprint(problem_types.blueprint)
     app.register_error_handler(HTTPException, _on_http)
     app.register_error_handler(QueryError, _on_query)
     app.register_error_handler(SQLAlchemyError, _on_database)
@@ -40,7 +42,8 @@ def install(app: Flask) -> None:
 def respond(status: int, detail: str, **members: Any) -> Response:
     """The answer for an error; `detail` is a sentence for whoever made the request."""
     title = HTTPStatus(status).phrase
-    problem = {"type": "about:blank", "title": title, "status": status, "detail": detail, **members}
+    kind = problem_types.uri(status)
+    problem = {"type": kind, "title": title, "status": status, "detail": detail, **members}
     accept = request.headers.get("Accept", "")
     if prefer(accept, (MEDIA, "application/json", "text/html")) == "text/html":
         return Response(render_template("problem.html", problem=problem), status)
@@ -73,6 +76,8 @@ def _on_failure(error: Exception) -> Response:
 def _on_database(error: SQLAlchemyError) -> Response:
     if is_missing_table(error):
         detail = "The tables are missing or out of date: the daemon has not run with them yet."
+    elif is_canceled(error):
+        detail = "The database takes too long over this: ask for less time, or for fewer rows."
     elif is_outage(error) or isinstance(error, PoolTimeoutError):
         detail = "The database cannot be reached just now."
     else:

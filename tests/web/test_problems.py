@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 
-from .conftest import make, serving
+from .conftest import make, serving, writing
 
 BUILDS = "/api/builds-by-state-1h"
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
@@ -18,7 +18,7 @@ def members(response):
 def test_a_bad_argument_is_named_with_what_it_was_and_what_is_allowed(client):
     problem = members(client.get(f"{BUILDS}?order=up"))
     assert problem == {
-        "type": "about:blank",
+        "type": "http://localhost/problems/bad-argument",
         "title": "Bad Request",
         "status": 400,
         "detail": "order was 'up'; allowed: desc or asc.",
@@ -68,7 +68,7 @@ def test_a_table_that_is_not_there_yet_asks_to_come_again(client):
 
 def test_a_column_that_is_not_there_yet_asks_to_come_again(uri):
     app = make(uri)
-    with serving(app).store.writing() as connection:
+    with writing(app) as connection:
         connection.execute(sa.text("CREATE TABLE data_events (id INTEGER)"))
     assert app.test_client().get("/api/event-logs").status_code == 503
     serving(app).store.close()
