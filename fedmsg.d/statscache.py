@@ -60,4 +60,12 @@ config = {
     # Rows of a page of the REST interface.
     # "statscache.app.default_rows_per_page": 100,
     # "statscache.app.maximum_rows_per_page": 1000,
+    # Seconds that one question to the database may take; beyond that the answer is a 503.
+    # "statscache.app.timeout": 10,
+    # The same for an export.
+    # "statscache.app.export_timeout": 600,
+    # Requests of one client, in each process of the web application, such as "100/minute".
+    # "statscache.app.rate_limit": None,
+    # Proxies before the web application whose X-Forwarded headers are believed.
+    # "statscache.app.proxies": 0,
 }

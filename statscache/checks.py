@@ -6,6 +6,7 @@ They raise ValueError with what is allowed.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -19,6 +20,8 @@ from .errors import ConfigError
 
 CENTURY = 36_525
 """Days."""
+
+_RATE = re.compile(r"[1-9]\d{0,5}/(second|minute|hour|day)", re.ASCII)
 
 
 def boolean(value: Any) -> bool:
@@ -98,6 +101,14 @@ def http(value: Any) -> str | None:
     if value is None or (isinstance(value, str) and value.startswith(("http://", "https://"))):
         return value
     raise ValueError("a URL that begins with http:// or https://, or None")
+
+
+def rate(value: Any) -> str | None:
+    if value is None or (isinstance(value, str) and _RATE.fullmatch(value)):
+        return value
+    raise ValueError(
+        "a number up to 999,999 and second, minute, hour or day, such as '100/minute', or None"
+    )
 
 
 def epoch(value: Any) -> float | None:

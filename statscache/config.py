@@ -208,6 +208,31 @@ SETTINGS = {
             checks.whole_number(1, 100_000),
             "rows of a page at the most",
         ),
+        Setting(
+            "statscache.app.timeout",
+            10,
+            checks.number(0.1, 3_600),
+            "seconds that one question to the database may take; beyond that the answer is a 503",
+        ),
+        Setting(
+            "statscache.app.export_timeout",
+            600,
+            checks.number(1, DAY),
+            "the same for an export",
+        ),
+        Setting(
+            "statscache.app.rate_limit",
+            None,
+            checks.rate,
+            "requests of one client in a stretch of time, in each process of the web application; "
+            "beyond that the answer is a 429. None is no limit",
+        ),
+        Setting(
+            "statscache.app.proxies",
+            0,
+            checks.whole_number(0, 10),
+            "proxies before the web application whose X-Forwarded headers are believed",
+        ),
     )
 }
 

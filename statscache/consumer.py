@@ -19,6 +19,7 @@ from twisted.internet.error import ReactorNotRunning
 from . import service
 from .engine import Engine
 from .errors import ConfigError, RefusedError, StatscacheError
+from .store import meters
 from .text import one_line, trace
 
 CONSUMER = "statscache_consumer"
@@ -60,6 +61,7 @@ class StatsConsumer(FedmsgConsumer):  # type: ignore[misc] # fedmsg has no annot
         self.incoming: queue.Queue[Any] = queue.Queue(
             self.engine.config["statscache.consumer.queue"]
         )
+        self.engine.measures.watch(meters.QUEUE, self.incoming.qsize)
         setattr(hub, CONSUMER, self)
         sys.setswitchinterval(SWITCH_SECONDS)
         reactor.callWhenRunning(self._begin)

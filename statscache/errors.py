@@ -111,3 +111,7 @@ class QueryError(StatscacheError):
         self.argument = argument
         self.value = value
         self.allowed = allowed
+
+
+class ExportError(StatscacheError):
+    """An export was broken off; what the client has of it does not look whole."""

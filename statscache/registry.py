@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from fnmatch import translate
 from functools import lru_cache
@@ -30,7 +30,7 @@ ARGUMENTS = frozenset(
     (
         *("order", "limit", "start", "stop", "before", "page", "rows_per_page", "cursor"),
         *("callback", "format", "fields", "time", "every", "tz", "pivot", "fill", "open", "top"),
-        "_",
+        *("links", "_"),
     )
 )
 """What requests call their own arguments; a column of that name could not be asked for."""
@@ -38,6 +38,9 @@ ARGUMENTS = frozenset(
 SUFFIXES = (".csv", ".json", ".ndjson", ".html", ".svg")
 ROUTES = frozenset(("coverage", "openapi"))
 """What stands below `/api/` beside the statistics."""
+
+DRILLDOWN = frozenset(("category", "contains", "package", "topic", "user"))
+"""What datagrepper can be asked for."""
 
 log = logging.getLogger(__name__)
 
@@ -91,6 +94,17 @@ class Registry(NamedTuple):
     def instances(self, config: Config) -> dict[str, BasePlugin]:
         """A new instance of each enabled statistic, by ident."""
         return {ident: statistic.build(config) for ident, statistic in self.enabled.items()}
+
+    def sharing(self, statistic: Statistic) -> list[str]:
+        """The other statistics, also such as are off, that keep their rows in the same table."""
+        table = getattr(statistic.model, "__table__", None)
+        return [
+            ident
+            for ident, one in sorted({**self.disabled, **self.enabled}.items())
+            if ident != statistic.ident
+            and table is not None
+            and getattr(one.model or one.plugin.model, "__table__", None) is table
+        ]
 
 
 def names() -> set[str]:
@@ -215,6 +229,14 @@ def _refuse_odd_attributes(plugin: BasePlugin) -> None:
     topics: Any = plugin.topics
     if isinstance(topics, str) or not all(isinstance(topic, str) for topic in topics or ()):
         raise PluginError(f"its topics are {topics!r}, and not a list of patterns or None")
+    drilldown: Any = plugin.drilldown
+    if not (drilldown is None or isinstance(drilldown, Mapping)):
+        raise PluginError(f"its drilldown is {drilldown!r}, and not a dictionary or None")
+    if not DRILLDOWN.issuperset((drilldown or {}).values()):
+        raise PluginError(
+            f"its drilldown is {drilldown!r}; datagrepper can be asked for "
+            f"{', '.join(sorted(DRILLDOWN))}"
+        )
     if len(str(plugin.version)) > VERSION_LENGTH:
         raise PluginError(f"its version is longer than {VERSION_LENGTH} characters")
 

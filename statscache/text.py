@@ -9,10 +9,13 @@ a key as it is shown, asked for again, is the same key.)
 from __future__ import annotations
 
 import hashlib
+import re
 import traceback
 
 KEY_LENGTH = 255
 DIGEST_LENGTH = 16
+
+_CUT = re.compile(rf"~[0-9a-f]{{{DIGEST_LENGTH}}}\Z")
 
 TRACE_LINES = 200
 TRACE_WIDTH = 1_000
@@ -37,6 +40,11 @@ def key(value: object) -> str:
         return text
     digest = hashlib.sha256(text.encode()).hexdigest()[:DIGEST_LENGTH]
     return f"{text[: KEY_LENGTH - DIGEST_LENGTH - 1]}~{digest}"
+
+
+def is_cut(text: str) -> bool:
+    """Whether `text` is a key that `key` has cut."""
+    return len(text) == KEY_LENGTH and _CUT.search(text) is not None
 
 
 def printable(text: str, keep: str = "") -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import configparser
+import inspect
 import json
 import re
 import shlex
@@ -20,9 +21,12 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from pages import ROOT, Block
+import yaml
+from pages import ROOT, Block, blocks
 from place import Place
+from werkzeug.middleware.proxy_fix import ProxyFix
 
+from statscache.cli.serve import serve
 from statscache.config import Config
 from statscache.store import views
 
@@ -78,6 +82,33 @@ def sql(place: Place, block: Block) -> None:
         database.execute(block.text)
 
 
+def nginx(_place: Place, block: Block) -> None:
+    """There is no nginx here; what it says of us is held to the code."""
+    lines = [line.strip() for line in block.text.splitlines() if line.strip()]
+    assert all(line.endswith((";", "{", "}")) for line in lines)
+    assert block.text.count("{") == block.text.count("}")
+    ports = set(re.findall(r"proxy_pass http://127\.0\.0\.1:(\d+)", block.text))
+    assert ports == {str(option.default) for option in serve.params if option.name == "port"}
+    believed = [name for name in inspect.signature(ProxyFix).parameters if name.startswith("x_")]
+    told = re.findall(r"proxy_set_header X-Forwarded-(\w+)", block.text)
+    assert {f"x_{name.lower()}" for name in told} == set(believed)
+
+
+def apache(_place: Place, block: Block) -> None:
+    """There is no httpd here; the application that it names stands on the same page."""
+    opened, closed = (re.findall(rf"<{mark}(\w+)", block.text) for mark in ("", "/"))
+    assert opened == closed
+    (script,) = re.findall(r"^WSGIScriptAlias \S+ (\S+)", block.text, re.MULTILINE)
+    assert script in {one.name for one in blocks(block.page)}
+
+
+def rules(_place: Place, block: Block) -> None:
+    """Rules of Prometheus; that their metrics exist is for another test."""
+    (group,) = yaml.safe_load(block.text)["groups"]
+    for rule in group["rules"]:
+        assert {"alert", "expr"} <= rule.keys() <= {"alert", "expr", "for"}
+
+
 LANGUAGES = {
     "console": console,
     "python": python,
@@ -85,6 +116,10 @@ LANGUAGES = {
     "ini": ini,
     "sql": sql,
     "json": lambda _place, block: json.loads(block.text),
+    "nginx": nginx,
+    "apache": apache,
+    "yaml": rules,
+    "promql": lambda _place, _block: None,
     "text": lambda _place, _block: None,
 }
 
@@ -156,19 +191,25 @@ def activate(_place: Place, command: str, _expected: str) -> str:
 
 
 def curl(place: Place, command: str, expected: str) -> str:
-    """The same request, and with `-i` the headers of the answer, too."""
+    """The same request, and with `-i` the headers of the answer, too; tags are kept in files."""
     parser = argparse.ArgumentParser()
     parser.add_argument("-s", action="store_true")
     parser.add_argument("-i", action="store_true")
     parser.add_argument("-H", action="append", default=[])
+    parser.add_argument("--etag-save", type=place.here.joinpath)
+    parser.add_argument("--etag-compare", type=place.here.joinpath)
     parser.add_argument("url")
     given = parser.parse_args(shlex.split(command)[1:])
     headers = dict(header.split(": ", 1) for header in ["Host: localhost:8080", *given.H])
+    if given.etag_compare:
+        headers["If-None-Match"] = given.etag_compare.read_text()
     try:
         answer = urlopen(Request(place.local(given.url), headers=headers))
     except HTTPError as error:
         answer = error
     assert answer.status == 200 or expected, command
+    if given.etag_save:
+        given.etag_save.write_text(answer.headers["ETag"])
     with answer:
         head = f"HTTP/1.1 {answer.status} {answer.reason}\n{answer.headers}" if given.i else ""
         return head + answer.read().decode()

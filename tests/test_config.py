@@ -76,6 +76,10 @@ GOOD = {
     "statscache.datagrepper.backlog": [0, 36_525 * 86_400],
     "statscache.app.default_rows_per_page": [1, 100_000],
     "statscache.app.maximum_rows_per_page": [1, 100_000],
+    "statscache.app.timeout": [0.1, 10, 3600],
+    "statscache.app.export_timeout": [1, 0.5 * DAY, DAY],
+    "statscache.app.rate_limit": [None, "1/second", "100/minute", "5/hour", "999999/day"],
+    "statscache.app.proxies": [0, 10],
 }
 
 NO_NUMBERS = [True, "5", None, [], math.nan, math.inf, -math.inf, 10**400, -1]
@@ -119,6 +123,13 @@ BAD = {
     "statscache.datagrepper.backlog": [*NO_NUMBERS, -1, 36_525 * 86_400 + 1],
     "statscache.app.default_rows_per_page": [*NO_WHOLE_NUMBERS, 0, 100_001],
     "statscache.app.maximum_rows_per_page": [*NO_WHOLE_NUMBERS, 0, 100_001],
+    "statscache.app.timeout": [*NO_NUMBERS, 0, 3601],
+    "statscache.app.export_timeout": [*NO_NUMBERS, 0, DAY + 1],
+    "statscache.app.rate_limit": [
+        *(True, 5, "", "5", "0/minute", "5/week", "5 per minute", "5/minute\n", "٣/minute", []),
+        *("1000000/day", b"5/minute"),
+    ],
+    "statscache.app.proxies": [*NO_WHOLE_NUMBERS, 11],
 }
 
 

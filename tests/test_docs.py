@@ -24,8 +24,10 @@ from statscache.config import IGNORED, SETTINGS
 from statscache.demo import traffic
 from statscache.engine.intake import UNWRITABLE
 from statscache.plugins import BasePlugin
-from statscache.store import tables
-from statscache.web import query
+from statscache.store import Store, schema, tables
+from statscache.store.meters import METERS
+from statscache.web import create_app, query
+from statscache.web.serving import EXTENSION
 
 TOP = [README, ROOT / "CONTRIBUTING.rst", ROOT / "CHANGELOG.rst"]
 PLUGINS = [block for block in BLOCKS if block.has_plugins]
@@ -132,6 +134,25 @@ def test_every_setting_that_is_named_exists():
     for path in (*PAGES, *TOP):
         named = re.findall(r"``(statscache\.[a-z]+\.[a-z_]+)``", path.read_text())
         assert set(named) <= known
+
+
+def metrics(uri: str) -> set[str]:
+    """The names of all that `/metrics` can tell."""
+    store = Store(uri)
+    schema.upgrade(store)
+    store.close()
+    app = create_app({"statscache.sqlalchemy.uri": uri})
+    told = app.test_client().get("/metrics").text
+    app.extensions[EXTENSION].store.close()
+    return {*re.findall(r"# TYPE (\w+)", told), *(meter.name for meter in METERS)}
+
+
+def test_every_metric_is_explained_and_what_is_asked_of_prometheus_exists(sqlite_uri):
+    names = metrics(sqlite_uri)
+    assert names <= literals(page("rest.rst"))
+    asked = "".join(block.text for block in BLOCKS if block.language in ("yaml", "promql"))
+    asked = re.sub(r"_bucket\b", "", asked)
+    assert set(re.findall(r"\bstatscache_\w+", asked)) <= names
 
 
 def test_the_plugin_reference_names_the_whole_contract():

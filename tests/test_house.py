@@ -25,7 +25,10 @@ FLOORS = {
     "doors": {"cli", "consumer", "demo", "hubconfig", "meta", "producers", "service", "web"},
     "guests": {"builtin"},
 }
-OUTSIDE = {"click", "fedmsg", "flask", "moksha", "rich", "twisted", "txzmq", "waitress", "werkzeug"}
+OUTSIDE = {
+    *("click", "fedmsg", "flask", "limits", "moksha", "prometheus_client"),
+    *("rich", "twisted", "txzmq", "waitress", "werkzeug"),
+}
 OF_THE_DAEMON = {"consumer", "engine", "journal", "service"}
 
 

@@ -171,6 +171,8 @@ def test_what_cannot_be_imported_is_skipped_and_named(install, load, caplog, cod
         ("name, model = 'x', 'Model'", "its model 'Model' is no subclass of BaseModel"),
         ("name, topics = 'x', 'org.*'", "its topics are 'org.*'"),
         ("name, topics = 'x', [5]", "its topics are [5]"),
+        ("name, drilldown = 'x', ['topic']", "its drilldown is ['topic'], and not a dictionary"),
+        ("name, drilldown = 'x', {'a': 'b'}", "can be asked for category, contains, package"),
         ("name, retention = 'x', 7", "its retention is 7, and not a timedelta"),
         ("name, backlog_delta = 'x', 'all'", "its backlog_delta is 'all'"),
         ("name, version = 'x', 'v' * 65", "its version is longer than 64"),

@@ -1,4 +1,6 @@
-"""What the web tells: when rows changed, what the daemon measures, and views for other readers."""
+"""What the web tells: whether rows changed, what the daemon measures, and views for others."""
+
+import secrets
 
 import sqlalchemy as sa
 
@@ -16,8 +18,13 @@ VIEWS = "statscache"
 def upgrade() -> None:
     op.add_column(
         "statscache_checkpoint",
-        sa.Column("revised", sa.Double, nullable=False, server_default="0", comment="when it rose"),
+        sa.Column(
+            "tag", sa.BigInteger, nullable=True, comment="random, another whenever rows change"
+        ),
     )
+    # Never one that was there before, also where this is run on an old backup.
+    checkpoint = sa.table("statscache_checkpoint", sa.column("tag", sa.BigInteger))
+    op.execute(sa.update(checkpoint).values(tag=secrets.randbits(63)))
     op.create_table(
         "statscache_meter",
         sa.Column("name", KEY, primary_key=True, comment="of a counter or gauge of the daemon"),
@@ -34,4 +41,4 @@ def downgrade() -> None:
         op.execute(f"DROP SCHEMA IF EXISTS {VIEWS} CASCADE")
     op.drop_table("statscache_meter")
     with op.batch_alter_table("statscache_checkpoint") as table:
-        table.drop_column("revised")
+        table.drop_column("tag")

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from ..history.topics import Topics, in_full
 from ..journal import Span
 from ..message import EVERYBODY, Message, usable_time
 from ..registry import Statistic
 from ..store.owed import Debt
 from ..store.tables import ASKED, BEFORE_THE_PLUGIN, RECALLED
 
-MOST_TOPICS = 50
-"""More topics than these are not asked for one by one: the question would be too long."""
-
 BEGINNINGS = (ASKED, BEFORE_THE_PLUGIN, RECALLED)
-
-Topics = tuple[str, ...] | None
-"""Topics in full, or all."""
 
 
 class Due(NamedTuple):
@@ -133,10 +128,5 @@ def _joined(first: Due, others: Iterable[Due]) -> list[Due]:
 
 
 def _topics(statistic: Statistic) -> Topics:
-    """What to ask for: the topics where the plugin names them in full, else everything."""
-    patterns: Collection[str] | None = statistic.plugin.topics
-    if patterns is None or len(patterns) > MOST_TOPICS:
-        return None
-    if any(sign in pattern for pattern in patterns for sign in "*?["):
-        return None
-    return tuple(sorted(set(patterns)))
+    """What to ask for."""
+    return in_full(statistic.plugin.topics)

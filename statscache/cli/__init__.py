@@ -15,6 +15,7 @@ from .backup import backup
 from .db import db
 from .dead_letters import dead_letters
 from .demo import demo
+from .grafana import grafana
 from .journal import journal
 from .plugins import plugins
 from .replay import replay
@@ -50,5 +51,8 @@ def main() -> None:
     """
 
 
-for command in (backlog, backup, db, dead_letters, demo, journal, plugins, replay, serve, verify):
+COMMANDS = (
+    *(backlog, backup, db, dead_letters, demo, grafana, journal, plugins, replay, serve, verify),
+)
+for command in COMMANDS:
     main.add_command(command)

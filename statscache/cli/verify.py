@@ -12,7 +12,6 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from .. import hubconfig, service
 from ..config import DAY, Config
-from ..engine import recall
 from ..errors import ConfigError
 from ..history import Datagrepper
 from ..journal import Reader, Span, lock
@@ -203,7 +202,7 @@ def _excuse(statistic: Statistic, installed: Registry, known: Collection[str]) -
         return "it keeps no rows"
     if statistic.ident not in known:
         return "it has not begun to count"
-    shares = recall.sharing(statistic, installed)
+    shares = installed.sharing(statistic)
     return f"its table is also that of {', '.join(shares)}" if shares else ""
 
 

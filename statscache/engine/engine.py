@@ -17,7 +17,7 @@ from ..errors import JournalDamagedError, OwnerError, RefusedError, StatscacheEr
 from ..history import Datagrepper
 from ..journal import Journal, Span
 from ..registry import Registry, Statistic
-from ..store import Store, aside, checkpoints, deadletters, owed, ownership, schema
+from ..store import Store, aside, checkpoints, deadletters, meters, owed, ownership, schema
 from ..store.checkpoints import Checkpoint
 from ..store.faults import is_outage
 from ..store.tables import BEFORE_THE_PLUGIN
@@ -26,6 +26,7 @@ from . import joining, rebuild, retention, upkeep
 from .buckets import Slices
 from .counting import PluginCounter
 from .intake import Intake
+from .measures import Measures
 from .outage import Outage
 from .workers import Pool
 
@@ -33,10 +34,15 @@ PERIODS = (60, 5, 1)
 """Seconds between the turns of each producer, the slowest first."""
 
 WITHOUT_INTERVAL = 5
+
+TELLS = 5
+"""The producer with whose turns other processes are told what was measured."""
+
 SLICE_BYTES = 16 << 20
 STOP_SECONDS = 5.0
 TURN = "the turn"
 UPKEEP = "upkeep of the journal and the store"
+MEASURES = "telling what was measured"
 HISTORY = "reading history"
 OUTAGE = "an outage"
 
@@ -71,9 +77,11 @@ class Engine:
         self.store = store
         self.journal = journal
         self.intake = Intake(journal, config)
+        self.measures = Measures(clock.time())
         self._joined = journal.end()
         self._pool = Pool(config["statscache.engine.workers"])
         self._history = history
+        self._watch_measures()
         self._backlog: Backlog | None = None
         self._reading = Pool(1)
         self._batch = config["statscache.engine.batch"]
@@ -127,6 +135,7 @@ class Engine:
 
         Returns at once; the counting goes on in other threads. Lets no exception out.
         """
+        self.measures.add(meters.TURNS, label=f"{seconds}s")
         try:
             self.flush(now)
             if self._ready(now):
@@ -194,6 +203,7 @@ class Engine:
             )
             for statistic in statistics
         }
+        self._tell_measures(now)
         self._backlog = self._new_backlog(now)
         self._token = token
         log.info("%d statistics are kept in %s", len(self._counters), self.store)
@@ -264,14 +274,20 @@ class Engine:
             behind = until - checkpoint.position > self._batch
             rides = period(counter.statistic) == seconds or ident in self._waiting or behind
             if self._is_due(counter, checkpoint, until, rides, now):
-                self._submit(self._pool, ident, partial(counter.run, until, now), now)
+                self._submit(self._pool, ident, partial(self._count, counter, until, now), now)
             elif rides and ident not in busy and not checkpoint.suspended:
                 resting.append(ident)
         self._rest(resting, until, now)
+        if seconds == TELLS:
+            self._submit(self._pool, MEASURES, partial(self._tell_measures, now), now)
         if seconds == PERIODS[0] or UPKEEP in self._waiting:
             self._submit(self._pool, UPKEEP, partial(self._keep_up, now), now)
         if self._backlog and self._backlog.is_due(now):
             self._submit(self._reading, HISTORY, partial(self._backlog.work, now), now)
+
+    def _count(self, counter: PluginCounter, until: int, now: float) -> bool:
+        with self.measures.timing(meters.COUNTING, counter.ident):
+            return counter.run(until, now)
 
     def _is_due(
         self, counter: PluginCounter, checkpoint: Checkpoint, until: int, rides: bool, now: float
@@ -307,6 +323,17 @@ class Engine:
         idents = self._counters.keys()
         upkeep.trim(self.store, self.journal, self.config, idents, self._token, now)
         self._slices.forget()
+        return False
+
+    def _watch_measures(self) -> None:
+        intake, history = self.intake, self._history
+        self.measures.watch(meters.ACCEPTED, lambda: intake.accepted)
+        self.measures.watch(meters.DUPLICATES, lambda: intake.duplicates)
+        if history is not None:
+            self.measures.watch(meters.HISTORY, lambda: history.requests)
+
+    def _tell_measures(self, now: float) -> bool:
+        self.measures.tell(self.store, self.journal, self._counters.keys(), now)
         return False
 
     def _commits(self) -> int:

@@ -35,9 +35,14 @@ log = logging.getLogger(__name__)
 
 
 class Intake:
-    """Gathers what comes in and commits it to the journal. Any thread may call it."""
+    """Gathers what comes in and commits it to the journal. Any thread may call it.
+
+    `accepted` is how many it has taken in, and `duplicates` how many of these the journal had.
+    """
 
     def __init__(self, journal: Journal, config: Config) -> None:
+        self.accepted = 0
+        self.duplicates = 0
         self._journal = journal
         self._commit_within = config["statscache.journal.commit_within"] / 1000
         self._maximum_future = config["statscache.consumer.maximum_future"]
@@ -139,7 +144,9 @@ class Intake:
         # While messages were refused for want of room, the daemon was as good as deaf.
         listening = None if self._deaf else self._listening
         heard = listening._replace(stop=now) if listening else None
-        self._journal.append(self._pending, heard, self._refused.values())
+        kept = self._journal.append(self._pending, heard, self._refused.values())
+        self.accepted += len(self._pending)
+        self.duplicates += len(self._pending) - kept
         self._pending.clear()
         self._refused.clear()
         self._listening = heard or self._listening

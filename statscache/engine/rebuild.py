@@ -58,13 +58,14 @@ def rebuild(store: Store, registry: Registry, ident: str, config: Config, now: f
         sqlalchemy.exc.DBAPIError: nothing was changed.
     """
     statistic = registry.enabled[ident]
-    others = recall.sharing(statistic, registry)
+    others = registry.sharing(statistic)
     if others:
         raise PluginError(f"it keeps them in one table with {', '.join(others)}")
     with store.writing() as connection:
         held = checkpoints.lock(connection, ident)
         if statistic.model:
             aside.put(connection, ident, statistic.model)
+            checkpoints.stamp(connection, ident)
         recall.begin_anew(connection, statistic, config, held, now)
         changes.note(connection, ident, held.revision, (), now)
     log.warning(

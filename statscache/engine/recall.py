@@ -72,24 +72,12 @@ def require_own_rows(statistic: Statistic, registry: Registry) -> None:
     Raises:
         PluginError: its rows cannot be told from those of another.
     """
-    others = sharing(statistic, registry)
+    others = registry.sharing(statistic)
     if others and statistic.plugin.revert is BasePlugin.revert:
         raise PluginError(
             f"{statistic.ident} keeps its rows in one table with {', '.join(others)}: they cannot "
             "be told apart, unless its plugin has a `revert` of its own"
         )
-
-
-def sharing(statistic: Statistic, registry: Registry) -> list[str]:
-    """The statistics, also such as are off, that keep their rows in the same table."""
-    installed = {**registry.disabled, **registry.enabled}
-    return [
-        ident
-        for ident, one in sorted(installed.items())
-        if ident != statistic.ident
-        and statistic.model is not None
-        and (one.model or one.plugin.model) is statistic.model
-    ]
 
 
 def _owe(connection: Connection, held: Checkpoint, start: float, owes: Span) -> None:

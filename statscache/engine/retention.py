@@ -52,6 +52,7 @@ def _expire_step(
         until = _until(connection, model, target) if model else target
         checkpoints.set_horizon(connection, ident, max(until, locked.horizon))
         if model and _delete_before(connection, model, until):
+            checkpoints.stamp(connection, ident)
             changes.note(connection, ident, locked.revision, (), now)
     return until
 

@@ -1,1 +1,1 @@
-"""Rows written out: a file per format, each with one function over columns and rows."""
+"""Rows written out: a file per format, each with functions over columns and rows."""

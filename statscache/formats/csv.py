@@ -6,9 +6,7 @@ import csv
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-import orjson
-
-from .value import plain
+from .value import SECONDS, flat
 
 
 class _Line:
@@ -18,19 +16,19 @@ class _Line:
         return text
 
 
-def lines(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:
-    """The header, then a line a row; a None is an empty field, and what has parts is JSON."""
+def lines(
+    columns: Sequence[str], rows: Iterable[Sequence[Any]], time: str = SECONDS
+) -> Iterator[str]:
+    """The header, then a line a row; a None is an empty field, and what has parts is JSON.
+
+    `time` is how moments are written; see `value`.
+    """
     writer = csv.writer(_Line())
     yield writer.writerow(columns)
     for row in rows:
-        yield writer.writerow([_field(value) for value in row])
+        yield writer.writerow([flat(value, time) for value in row])
 
 
-def dumps(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+def dumps(columns: Sequence[str], rows: Iterable[Sequence[Any]], time: str = SECONDS) -> str:
     """The whole as one text."""
-    return "".join(lines(columns, rows))
-
-
-def _field(value: Any) -> Any:
-    value = plain(value)
-    return orjson.dumps(value).decode() if isinstance(value, dict | list) else value
+    return "".join(lines(columns, rows, time))

@@ -1,16 +1,27 @@
-"""JSON: a list of objects, one a row; timestamps are epoch seconds."""
+"""JSON: a list of objects, one a row."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import orjson
 
-from .value import plain
+from .value import SECONDS, plain
 
 
-def dumps(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """The rows as a JSON array of objects, keys in the order of `columns`."""
-    objects = [dict(zip(columns, map(plain, row), strict=True)) for row in rows]
-    return orjson.dumps(objects).decode()
+def objects(
+    columns: Sequence[str], rows: Iterable[Sequence[Any]], time: str = SECONDS
+) -> Iterator[str]:
+    """Each row as the text of an object, keys in the order of `columns`.
+
+    `time` is how moments are written; see `value`.
+    """
+    for row in rows:
+        values = (plain(value, time) for value in row)
+        yield orjson.dumps(dict(zip(columns, values, strict=True))).decode()
+
+
+def dumps(columns: Sequence[str], rows: Iterable[Sequence[Any]], time: str = SECONDS) -> str:
+    """The rows as a JSON array of such objects."""
+    return f"[{','.join(objects(columns, rows, time))}]"

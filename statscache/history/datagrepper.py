@@ -26,6 +26,7 @@ from .window import AIM, FIRST, Window, cut, next_length, strays, window
 SEARCH, RAW = "/v2/search", "/raw"
 
 Topics = Collection[str]
+
 Answer = TypeVar("Answer")
 
 
@@ -41,6 +42,11 @@ class Asked(NamedTuple):
     start: int
     stop: int
     result: Future[Found | Crowd]
+
+
+def base(endpoint: str) -> str:
+    """What stands before the paths; the older style of the setting, which ends in `/raw`, too."""
+    return endpoint.rstrip("/").removesuffix(RAW).rstrip("/")
 
 
 class Datagrepper:
@@ -68,7 +74,7 @@ class Datagrepper:
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         self._host = Host(
-            endpoint.rstrip("/").removesuffix(RAW).rstrip("/"),
+            base(endpoint),
             connections=connections,
             timeout=timeout,
             maximum_bytes=maximum_bytes,
@@ -79,6 +85,11 @@ class Datagrepper:
         self._now = now
         self._sleep = sleep
         self._path: str | None = None
+
+    @property
+    def requests(self) -> int:
+        """How many questions it was asked."""
+        return self._host.requests
 
     def total(self, start: int, stop: int, topics: Topics | None = None) -> int:
         """How many messages there are in [start, stop), whole epoch seconds.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import threading
 import time
 from collections.abc import Callable, Sequence
 from email.utils import mktime_tz, parsedate_tz
@@ -29,8 +30,16 @@ PASSING = frozenset({408, 425, 429})
 Query = Sequence[tuple[str, str | int]]
 
 
+def public(url: str) -> str:
+    """`url` without the name and the password that may stand in it."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
 class Host:
     """Answers to GET requests below a base URL; certificates are verified. Threads may share it.
+
+    `requests` is how many were made.
 
     Args:
         base: such as `https://apps.fedoraproject.org/datagrepper`, without a slash at its end.
@@ -49,8 +58,9 @@ class Host:
         maximum_bytes: int,
         now: Callable[[], float] = time.time,
     ) -> None:
-        parts = urlsplit(base)
-        self.base = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+        self.base = public(base)
+        self.requests = 0
+        self._counting = threading.Lock()
         self._timeout = timeout
         self._maximum_bytes = maximum_bytes
         self._now = now
@@ -72,6 +82,8 @@ class Host:
             TooLongError: more than `maximum_bytes`.
         """
         url = self.base + path
+        with self._counting:
+            self.requests += 1
         try:
             response = self._pool.request(
                 "GET",

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import sqlalchemy as sa
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
 
-from ..formats import csv, json
+from ..formats import csv, html, json
 from .columns import BigInt, Time
 
 TOUCHED = "touched"
@@ -61,6 +61,12 @@ class BaseModel(DeclarativeBase):
         """The instances as CSV with a header; `timestamp` first, in epoch seconds."""
         columns = cls.columns()
         return csv.dumps(columns, _rows(columns, instances))
+
+    @classmethod
+    def to_html(cls, instances: Iterable[Any]) -> str:
+        """The instances as a table of HTML; `timestamp` first, as date and time in UTC."""
+        columns = cls.columns()
+        return html.dumps(columns, _rows(columns, instances))
 
 
 def _rows(columns: list[str], instances: Iterable[Any]) -> Iterable[list[Any]]:

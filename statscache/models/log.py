@@ -13,9 +13,14 @@ class CategorizedLogModel(BaseModel):
 
     __abstract__ = True
 
+    @declared_attr.directive
+    def __table_args__(cls) -> tuple[sa.Index, ...]:  # noqa: N805
+        # The newest of each category is asked for.
+        return (sa.Index(None, "category", "timestamp"),)
+
     @declared_attr
     def category(cls) -> Mapped[str]:  # noqa: N805
-        return mapped_column(sa.UnicodeText, nullable=False, index=True)
+        return mapped_column(sa.UnicodeText, nullable=False)
 
     @declared_attr
     def message(cls) -> Mapped[str]:  # noqa: N805

@@ -34,6 +34,8 @@ class BasePlugin:
         backlog_delta: how much history is useful; None is all there is.
         retention: how long rows are kept; None is for ever.
         unit: what is counted, for the axis of a chart.
+        drilldown: which columns of the rows datagrepper can be asked for, each with the argument
+            that asks for it; None is `category`, `package`, `topic` and `user`, by these names.
         layout: what a dashboard should know, served at `/api/IDENT/layout`; None is nothing.
         version: a new one means that the rows have to be made anew.
         reads_only: True promises that messages are never changed, and saves a copy of each.
@@ -52,6 +54,7 @@ class BasePlugin:
     backlog_delta: ClassVar[timedelta | None] = None
     retention: ClassVar[timedelta | None] = None
     unit: ClassVar[str | None] = None
+    drilldown: ClassVar[Mapping[str, str] | None] = None
     layout: Any = None
     version: ClassVar[str] = "1"
     reads_only: ClassVar[bool] = False

@@ -17,6 +17,10 @@ from .tables import RECALLED, owed
 
 PREFIX = "old_"
 
+_RECALLED = sa.select(owed.c.id).where(
+    owed.c.addressee == sa.bindparam("ident"), owed.c.reason == RECALLED, *STILL
+)
+
 
 def put(connection: Connection, ident: str, model: type[BaseModel]) -> None:
     """Put the rows of the statistic `ident` aside, and leave its table empty.
@@ -77,8 +81,7 @@ def source(connection: Connection, ident: str, model: type[BaseModel]) -> Any:
 
 
 def _is_recalled(connection: Connection, ident: str) -> bool:
-    mine = (owed.c.addressee == ident, owed.c.reason == RECALLED, *STILL)
-    return connection.execute(sa.select(owed.c.id).where(*mine)).first() is not None
+    return connection.execute(_RECALLED, {"ident": ident}).first() is not None
 
 
 def _columns(connection: Connection, name: str) -> set[str]:

@@ -2,10 +2,14 @@
 
 Whoever changes a plugin's rows locks its checkpoint first and raises its revision; counting does
 both by the compare-and-set that moves the bookmark. The bookmark is always read from the store.
+
+Rows have a tag: a random number, replaced in the transaction that changes them. The same tag means
+the same rows. A number that only rose would come back with other rows after a backup is restored.
 """
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Collection
 from typing import NamedTuple
 
@@ -13,6 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ..errors import MovedError, OwnerError
+from ..models.base import NOTED
 from .tables import checkpoint as table
 from .tables import owner
 
@@ -54,6 +59,12 @@ def read_one(connection: Connection, ident: str) -> Checkpoint:
     return Checkpoint(*connection.execute(sa.select(*columns).where(table.c.ident == ident)).one())
 
 
+def tags(connection: Connection, idents: Collection[str]) -> dict[str, int | None]:
+    """The tag that the rows of each of those statistics have; None: they have none yet."""
+    query = sa.select(table.c.ident, table.c.tag).where(table.c.ident.in_(idents))
+    return dict(tuple(row) for row in connection.execute(query))
+
+
 def counting(connection: Connection, idents: Collection[str]) -> dict[str, Checkpoint]:
     """The checkpoints of those plugins that are not suspended, by ident."""
     return {
@@ -70,7 +81,7 @@ def joined(connection: Connection, ident: str) -> float:
 
 
 def create(connection: Connection, checkpoint: Checkpoint) -> None:
-    connection.execute(sa.insert(table).values(**checkpoint._asdict()))
+    connection.execute(sa.insert(table).values(tag=_tag(), **checkpoint._asdict()))
 
 
 def advance(connection: Connection, read_as: Checkpoint, step: Step, token: str) -> int:
@@ -123,6 +134,12 @@ def lock(connection: Connection, ident: str, counted: int = 0, expired: int = 0)
     return read_one(connection, ident)
 
 
+def stamp(connection: Connection, ident: str) -> None:
+    """Give the rows of `ident`, which are about to change, another tag."""
+    mine = sa.update(table).where(table.c.ident == ident).values(tag=_tag())
+    connection.execute(mine.execution_options(**{NOTED: True}))
+
+
 def rest(connection: Connection, idents: list[str], position: int, now: float) -> None:
     """Note that nothing that arrived until `now` is left to count for `idents`.
 
@@ -160,3 +177,7 @@ def move_to(connection: Connection, journal: str, position: int) -> None:
         .where(table.c.journal != journal)
         .values(journal=journal, position=position, origin=position, revision=table.c.revision + 1)
     )
+
+
+def _tag() -> int:
+    return secrets.randbits(63)

@@ -8,6 +8,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,7 +18,9 @@ from sqlalchemy.engine import URL, Connection, Engine, ExceptionContext, make_ur
 
 from ..errors import ConfigError, PluginError, StoreError
 from ..files import make_private
+from ..journal.reader import read_only
 from ..models.base import NOTED
+from . import bounds
 from .faults import is_stuck
 
 BUSY_SECONDS = 5
@@ -45,31 +48,44 @@ class Store:
     Args:
         uri: an SQLAlchemy URL of SQLite or PostgreSQL.
         connections: how many at once, at the most.
+        within: seconds that a statement may take, on connections that can only read: nothing is
+            written, not even the file. None: they may write, and take their time.
 
     Raises:
         ConfigError: the driver for the database is not installed.
         StoreError: the folder of an SQLite file cannot be made.
     """
 
-    def __init__(self, uri: str, connections: int = 5) -> None:
+    def __init__(self, uri: str, connections: int = 5, within: float | None = None) -> None:
         self.url = make_url(uri)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if self.url.drivername == "postgresql":
             # What SQLAlchemy takes this to mean differs between its versions.
             self.url = self.url.set(drivername="postgresql+psycopg2")
-        if self.is_sqlite:
+        self._only_reads = within is not None
+        if self.is_sqlite and not self._only_reads:
             _make_file(Path(self.url.database or ""))
-        self.engine = _open(self.url, self.is_sqlite, connections)
+        self.engine = _open(self.url, connections, self._only_reads)
         # SQLite has one writer; waiting for a lock is fair, its own busy handler is not.
         self._writer = threading.Lock() if self.is_sqlite else nullcontext()
+        if within is not None:
+            bounds.bind(self.engine, within)
+        elif self.is_sqlite:
+            event.listen(self.engine, "connect", _on_sqlite_connect)
         _listen(self.engine)
 
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
-        """A connection that sees one state of the database."""
+    def reading(self, within: float | None = None) -> Iterator[Connection]:
+        """A connection that sees one state of the database.
+
+        Where the store has a bound for what a statement may take, `within` (seconds) is another.
+        """
         options = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
         with self.engine.connect() as connection:
-            yield connection.execution_options(**options)
+            connection.execution_options(**options)
+            if within is not None and self._only_reads:
+                bounds.allow(connection, within)
+            yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -80,6 +96,8 @@ class Store:
     @contextmanager
     def connection(self, guard: Guard | None = None) -> Iterator[Connection]:
         """A connection for one writing transaction, which `guard` watches over."""
+        if self._only_reads:
+            raise StoreError(f"the database {self} is opened to be read only: use another Store")
         with self._writer, self.engine.connect() as connection:
             _thread.writes = self.is_sqlite
             try:
@@ -106,15 +124,18 @@ def in_transaction(connection: Connection) -> bool:
     return bool(driver.info.transaction_status != 0)
 
 
-def _open(url: URL, is_sqlite: bool, connections: int) -> Engine:
+def _open(url: URL, connections: int, only_reads: bool) -> Engine:
+    is_sqlite = url.get_backend_name() == "sqlite"
     arguments: dict[str, Any] = (
         {"isolation_level": None, "timeout": BUSY_SECONDS, "check_same_thread": False}
         if is_sqlite
         else {"connect_timeout": CONNECT_SECONDS}
     )
+    creator = {"creator": partial(_to_be_read, url)} if is_sqlite and only_reads else {}
     try:
         return sa.create_engine(
             url,
+            **creator,
             connect_args=arguments,
             # Whatever the server's own default is: the lock on the checkpoint is what isolates.
             isolation_level=None if is_sqlite else "READ COMMITTED",
@@ -127,6 +148,13 @@ def _open(url: URL, is_sqlite: bool, connections: int) -> Engine:
             f"statscache.sqlalchemy.uri needs the module {error.name}, which is not installed; "
             "for PostgreSQL run `pip install 'statscache[postgresql]'`"
         ) from error
+
+
+def _to_be_read(url: URL) -> sqlite3.Connection:
+    path = Path(url.database or "")
+    if not path.exists():
+        raise sqlite3.OperationalError(f"no such file: {path}; the daemon makes it")
+    return read_only(path)
 
 
 def _make_file(path: Path) -> None:
@@ -148,8 +176,6 @@ def _make_file(path: Path) -> None:
 
 
 def _listen(engine: Engine) -> None:
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _on_sqlite_connect)
     event.listen(engine, "begin", _on_begin)
     event.listen(engine, "commit", _on_end)
     event.listen(engine, "rollback", _on_end)

@@ -19,6 +19,8 @@ READ_ONLY = "25006"
 SQLITE_OUTAGES = frozenset({5, 6, 8, 10, 11, 13, 14, 15, 26})
 """BUSY, LOCKED, READONLY, IOERR, CORRUPT, FULL, CANTOPEN, PROTOCOL, NOTADB."""
 
+SQLITE_INTERRUPT = 9
+
 SQLITE_STUCK = SQLITE_OUTAGES - {5, 6, 13}
 """Without BUSY, LOCKED and FULL, which pass by themselves."""
 
@@ -53,8 +55,11 @@ def is_missing_table(error: BaseException) -> bool:
 
 
 def is_canceled(error: BaseException) -> bool:
-    """Whether the server cut the statement off for taking too long (SQLSTATE 57014)."""
-    return isinstance(error, DBAPIError) and sqlstate(error) == QUERY_CANCELED
+    """Whether the statement was cut off for taking too long."""
+    if not isinstance(error, DBAPIError):
+        return False
+    interrupted = getattr(error.orig, "sqlite_errorcode", None) == SQLITE_INTERRUPT
+    return interrupted or sqlstate(error) == QUERY_CANCELED
 
 
 def sqlstate(error: DBAPIError) -> str | None:

@@ -16,8 +16,10 @@ from .tables import BEFORE_THE_PLUGIN, NO_GAPS, RECALLED, checkpoint, dead_lette
 class Progress(NamedTuple):
     """What the daemon noted about one statistic.
 
-    Rows are complete for messages until `complete_until`, in epoch seconds: the earliest of the
-    arrivals that were counted, the start of the first gap, and the first dead letter.
+    Rows are complete for messages until `complete_until`, in epoch seconds: the earliest of
+    `counted_until` (what arrived until then is counted), the start of the first gap, and the first
+    dead letter. The `tag` is
+    that of the rows, another one after each change; None where there is none.
     """
 
     ident: str
@@ -25,6 +27,8 @@ class Progress(NamedTuple):
     counted: int
     expired: int
     suspended: str | None
+    tag: int | None = None
+    counted_until: float = 0.0
 
 
 class Reading(NamedTuple):
@@ -77,10 +81,11 @@ def _progress(
     counted: int,
     expired: int,
     suspended: str | None,
+    tag: int | None,
     *limits: float | None,
 ) -> Progress:
     complete_until = min([counted_until, *(limit for limit in limits if limit is not None)])
-    return Progress(ident, complete_until, counted, expired, suspended)
+    return Progress(ident, complete_until, counted, expired, suspended, tag, counted_until)
 
 
 _FIRST_GAP = (
@@ -103,6 +108,7 @@ _ALL = sa.select(
     checkpoint.c.counted,
     checkpoint.c.expired,
     checkpoint.c.suspended,
+    checkpoint.c.tag,
     _FIRST_GAP,
     _FIRST_DEAD_LETTER,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ _INSTALLED = _PACKAGE / "migrations"
 _CHECKOUT = _PACKAGE.parent / "alembic"
 
 
+@cache
 def head() -> str:
     """The revision that this version of statscache works with."""
     revision = ScriptDirectory.from_config(_alembic()).get_current_head()

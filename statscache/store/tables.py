@@ -41,7 +41,7 @@ checkpoint = sa.Table(
     sa.Column("position", sa.BigInteger, nullable=False, comment="the last one counted"),
     sa.Column("origin", sa.BigInteger, nullable=False, comment="where the plugin joined"),
     sa.Column("revision", sa.BigInteger, nullable=False, comment="rises whenever rows change"),
-    sa.Column("revised", sa.Double, nullable=False, server_default="0", comment="when it rose"),
+    sa.Column("tag", sa.BigInteger, nullable=True, comment="random, another whenever rows change"),
     sa.Column("version", sa.String(64), nullable=False),
     sa.Column("complete_until", sa.Double, nullable=False, comment="arrivals counted until"),
     sa.Column("horizon", sa.Double, nullable=False, comment="no rows before this window"),

@@ -76,7 +76,7 @@ class Transaction:
     def __init__(
         self, store: Store, ident: str, lock: Callable[[Connection], int] | None = None
     ) -> None:
-        self.session = GuestSession(self.connection)
+        self.session = GuestSession(self._lend)
         self.revision = 0
         self._store = store
         self._ident = ident
@@ -87,6 +87,7 @@ class Transaction:
         self._root: RootTransaction | None = None
         self._failure: BaseException | None = None
         self._outage: BaseException | None = None
+        self._stamped = False
         self._unexplained = False
         self._tainted = False
         self._finishing = False
@@ -180,6 +181,17 @@ class Transaction:
 
     def _lock_checkpoint(self, connection: Connection) -> int:
         return checkpoints.lock(connection, self._ident).revision
+
+    def _lend(self) -> Connection:
+        """The connection for a guest, whose rows have another tag from here on.
+
+        First, as the lock: then they have it also where the guest commits behind our back.
+        """
+        connection = self.connection()
+        if not self._stamped:
+            checkpoints.stamp(connection, self._ident)
+            self._stamped = True
+        return connection
 
     def _begin(self) -> Connection:
         connection = self._stack.enter_context(self._store.connection(self))

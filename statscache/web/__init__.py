@@ -4,20 +4,46 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from threading import Semaphore
 from typing import Any
 
 from flask import Flask, Response, redirect, request, url_for
+from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response as AnyResponse
 
 from .. import hubconfig, registry
 from ..config import Config
 from ..store import Store
-from . import api, coverage, pages, problems
+from . import (
+    admission,
+    api,
+    compression,
+    coverage,
+    etag,
+    export,
+    health,
+    latest,
+    metrics,
+    openapi,
+    pages,
+    problems,
+    statistic,
+)
 from .counts import Counts
 from .serving import EXTENSION, Serving
+from .traffic import Requests, Traffic, note_route
 
-EXPOSED = "Link, X-Link-Number, X-Link-Count, X-Statscache-Complete-Until, X-Statscache-Rebuilding"
+EXPOSED = (
+    "ETag, Link, Retry-After, X-Link-Number, X-Link-Count, X-Statscache-Complete-Until, "
+    "X-Statscache-Rebuilding"
+)
 PREFLIGHT_SECONDS = 86_400
+
+ROOMS = (coverage, api, statistic, latest, export, health, metrics, openapi)
+"""Those that have routes."""
+
+WATCHERS = (health.blueprint.name, metrics.blueprint.name)
+"""What is asked at any rate, by machines."""
 
 
 def create_app(
@@ -34,7 +60,7 @@ def create_app(
         now: the clock, in epoch seconds.
 
     Raises:
-        ConfigError: a setting is unknown or has a value that cannot be used.
+        ConfigError: a setting, or the environment, has something that cannot be used.
         StoreError: the database cannot be opened.
     """
     if config is None:
@@ -47,20 +73,37 @@ def create_app(
     app.extensions[EXTENSION] = Serving(
         config=config,
         plugins=dict(sorted(found.instances(config).items())),
+        sources={ident: etag.source(found, one) for ident, one in found.enabled.items()},
         skipped=found.skipped,
-        store=Store(config["statscache.sqlalchemy.uri"]),
+        store=Store(config["statscache.sqlalchemy.uri"], within=config["statscache.app.timeout"]),
         counts=Counts(now),
+        requests=Requests(),
+        exports=Semaphore(export.AT_ONCE),
         now=now,
     )
-    app.register_blueprint(coverage.blueprint)
-    app.register_blueprint(api.blueprint)
+    for room in ROOMS:
+        app.register_blueprint(room.blueprint)
     app.add_url_rule("/", view_func=_home)
     app.add_url_rule("/favicon.ico", view_func=_favicon)
+    # Backwards: the last of them is called first.
+    app.after_request(compression.compress)
     app.after_request(_add_headers)
+    app.after_request(etag.finish)
     app.add_template_filter(pages.days)
     app.add_template_filter(pages.utc)
     problems.install(app)
+    app.before_request(note_route)
+    admission.install(app, config["statscache.app.rate_limit"], WATCHERS)
+    _surround(app, config["statscache.app.proxies"])
     return app
+
+
+def _surround(app: Flask, proxies: int) -> None:
+    """Watch over all traffic; believe what so many proxies say of who asks, and for what."""
+    parts: Serving = app.extensions[EXTENSION]
+    inner = Traffic(app.wsgi_app, parts.requests, parts.now)
+    trusted = dict.fromkeys(("x_for", "x_proto", "x_host", "x_port", "x_prefix"), proxies)
+    app.wsgi_app = ProxyFix(inner, **trusted)  # type: ignore[method-assign]
 
 
 def _home() -> AnyResponse:

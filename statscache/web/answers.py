@@ -21,16 +21,19 @@ SCRIPT = "application/javascript"
 def negotiate(arguments: Arguments, offered: Sequence[str], suffix: str | None = None) -> Choice:
     """Which of the `offered` formats to answer in; 406 where the request wants none of them.
 
+    A `callback` asks for JSON: what a browser says of scripts is no help.
+
     Raises:
         QueryError: there is a `callback`, and it is unusable or the format is not JSON.
     """
     accept = request.headers.get("Accept", "")
-    choice = negotiation.choose(suffix, one(arguments, "format"), accept, offered)
+    callback = one(arguments, "callback")
+    argument = one(arguments, "format") or (JSON if callback else None)
+    choice = negotiation.choose(suffix, argument, accept, offered)
     if choice is None:
         available = [MEDIA[name][0] for name in offered]
         detail = f"This can be had as {' or '.join(offered)}."
         return abort(respond(406, detail, available=available))
-    callback = one(arguments, "callback")
     if callback and jsonp.check(callback) and choice.format != JSON:
         raise QueryError("callback", callback, f"with JSON only, not with {choice.format}")
     return choice

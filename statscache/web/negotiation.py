@@ -10,11 +10,13 @@ from werkzeug.http import parse_accept_header
 
 JSON = "json"
 CSV = "csv"
+NDJSON = "ndjson"
 HTML = "html"
 
 MEDIA = {
     JSON: ("application/json", "text/json", "application/javascript", "text/javascript"),
     CSV: ("text/csv", "application/csv"),
+    NDJSON: ("application/x-ndjson", "application/ndjson", "application/jsonl"),
     HTML: ("text/html", "application/xhtml+xml"),
 }
 """The media types by which each format is asked for; the first is its own."""

@@ -19,16 +19,24 @@ def headers(url: str, arguments: Arguments, query: Query, page: Page, total: int
         arguments: those that every link repeats; their bounds of time are absolute.
         total: how many rows all the pages hold.
     """
-    pages = max(-(-total // query.rows_per_page), query.page + 1 if page.more else 0)
-    links = [
-        f'<{url}?{_arguments(arguments, target, cursor)}>; rel="{relation}"'
-        for relation, target, cursor in _links(query, page, total, pages)
-    ]
+    found = links(url, arguments, query, page, total).items()
     return {
-        "Link": ", ".join(links),
+        "Link": ", ".join(f'<{link}>; rel="{relation}"' for relation, link in found),
         "X-Link-Number": str(query.page),
-        "X-Link-Count": str(pages),
+        "X-Link-Count": str(_pages(query, page, total)),
     }
+
+
+def links(url: str, arguments: Arguments, query: Query, page: Page, total: int) -> dict[str, str]:
+    """The URLs of other pages by their relation to this one; see `headers`."""
+    return {
+        relation: f"{url}?{_arguments(arguments, target, cursor)}"
+        for relation, target, cursor in _links(query, page, total, _pages(query, page, total))
+    }
+
+
+def _pages(query: Query, page: Page, total: int) -> int:
+    return max(-(-total // query.rows_per_page), query.page + 1 if page.more else 0)
 
 
 def _links(

@@ -70,8 +70,14 @@ TYPES = {
     ),
     503: ProblemType(
         "unavailable",
-        "The database cannot be reached, has no tables yet, or takes too long for the answer.",
+        "The database cannot be reached, has no tables yet, or takes too long for the answer; or too "
+        "many exports run at the same time.",
         "Try again after as many seconds as Retry-After says. If it took too long, ask for less.",
+    ),
+    505: ProblemType(
+        "http-version",
+        "An export was asked for in HTTP/1.0, where half a file looks like a whole one.",
+        "Ask in HTTP/1.1. A proxy in between may have to be told to: nginx by proxy_http_version.",
     ),
 }
 """By status. Each has the phrase of the status as its title."""

@@ -8,14 +8,17 @@ from typing import NamedTuple
 from .. import times
 from ..config import Config
 from ..models import BaseModel
-from ..times import epoch
+from ..plugins import BasePlugin
+from ..times import epoch, moment
 from . import arguments as args
-from . import filters
+from . import filters, shape
 from .arguments import Arguments
+from .shape import PLAIN, Shape
 
 BOUNDS = ("start", "stop", "before")
 PAGING = ("limit", "page", "rows_per_page", "cursor")
-ARGUMENTS = frozenset({*BOUNDS, *PAGING, "order", "format", "callback"})
+REPEATABLE = frozenset({"fields"})
+ARGUMENTS = REPEATABLE.union(BOUNDS, PAGING, shape.ARGUMENTS, ("order", "format", "callback"))
 DESCENDING = "desc"
 ASCENDING = "asc"
 
@@ -23,8 +26,8 @@ ASCENDING = "asc"
 class Query(NamedTuple):
     """Rows of the statistic `ident`, ordered by timestamp and id, cut at `limit`, one page of them.
 
-    Times are naive, in UTC; `start` and `stop` belong to the range, `before` does not. Pages count
-    from 1.
+    `shape` is what becomes of them before they are cut into pages. Times are naive, in UTC; `start`
+    and `stop` belong to the range, `before` does not. Pages count from 1.
     """
 
     ident: str
@@ -36,6 +39,7 @@ class Query(NamedTuple):
     limit: int | None
     page: int
     rows_per_page: int
+    shape: Shape = PLAIN
 
     @property
     def skipped(self) -> int:
@@ -56,20 +60,25 @@ class Query(NamedTuple):
 
 
 def parse(
-    ident: str, model: type[BaseModel], arguments: Arguments, config: Config, now: datetime
+    plugin: BasePlugin,
+    model: type[BaseModel],
+    arguments: Arguments,
+    config: Config,
+    now: datetime,
 ) -> Query:
-    """What `arguments` ask of the statistic `ident` at `now`, which is naive, in UTC.
+    """What `arguments` ask of the rows of `plugin` at `now`, which is naive, in UTC.
 
     Raises:
         QueryError: an argument is not usable.
     """
-    asked = args.whole(arguments, "rows_per_page")
+    asked, shown = args.whole(arguments, "rows_per_page"), shape.parse(plugin, model, arguments)
     start, stop, before = (_time(arguments, name, now) for name in BOUNDS)
     return Query(
-        ident=ident,
+        ident=plugin.ident,
         order=args.choice(arguments, "order", (DESCENDING, ASCENDING), DESCENDING),
         start=start,
-        stop=now if stop is None else stop,
+        # Rows from before their time are as good as others, but made-up ones are not.
+        stop=now if stop is None or (shown.fill is not None and stop > now) else stop,
         before=before,
         filters=filters.parse(model, arguments, now),
         limit=args.whole(arguments, "limit"),
@@ -78,17 +87,31 @@ def parse(
             asked or config["statscache.app.default_rows_per_page"],
             config["statscache.app.maximum_rows_per_page"],
         ),
+        shape=shown,
     )
 
 
+def close(query: Query, now: float) -> Query:
+    """The same without the windows that are not over at `now` (epoch seconds), where it says so."""
+    if query.shape.open:
+        return query
+    border = moment(query.shape.windows.start(int(now)))
+    return query._replace(before=border if query.before is None else min(query.before, border))
+
+
 def pin(arguments: Arguments, query: Query) -> Arguments:
-    """The same arguments, meaning the same at any later time: relative bounds become absolute."""
+    """The same arguments, meaning the same at any later time: their bounds are absolute."""
     pinned = dict(arguments)
     for name in BOUNDS:
-        given = args.one(arguments, name)
-        if (given is None and name == "stop") or (given and times.is_relative(given)):
-            pinned[name] = [times.seconds(epoch(getattr(query, name)))]
+        given, bound = args.one(arguments, name), getattr(query, name)
+        if bound is not None and (given is None or _depends(name, given, bound)):
+            pinned[name] = [times.seconds(epoch(bound))]
     return pinned
+
+
+def _depends(name: str, given: str, bound: datetime) -> bool:
+    """Whether `bound` is not simply what was given."""
+    return times.is_relative(given) or times.parse(name, given, bound) != bound
 
 
 def _time(arguments: Arguments, name: str, now: datetime) -> datetime | None:

@@ -1,64 +1,88 @@
-"""The SQL: a page of rows, and how many rows there are.
+"""A page of rows, all rows, and how many there are; and the SQL for such as are not summed.
 
-Rows are ordered by (timestamp, id), which no two rows share. A page that follows another begins
+These are ordered by (timestamp, id), which no two rows share. A page that follows another begins
 where that one ended ("keyset pagination"), so that one far down costs what the first one costs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any, NamedTuple, cast
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
-from ..models import BaseModel
-from . import filters
+from ..models import BaseModel, CountModel
+from . import filters, sums
 from .cursors import Cursor, Place
 from .query import DESCENDING, Query
+from .sums import Row
 
 Model = type[BaseModel]
 """Or an alias of one."""
 
 Condition = sa.ColumnElement[bool]
+Walk = Callable[..., Iterator[Row]]
+
+ROWS_AT_A_TIME = 5_000
 
 
 class Page(NamedTuple):
-    """Rows in the order asked for, each with the model's columns and, last, its id.
+    """Rows in the order asked for, each with the values of `columns`.
 
-    `more`: others follow them.
+    `places`: where each of them stands. `more`: others follow them.
     """
 
+    columns: list[str]
     rows: Sequence[Sequence[Any]]
+    places: Sequence[Place]
     more: bool
 
     def place(self, index: int) -> Place:
         """Where the row of that index stands."""
-        return Place(self.rows[index][0], self.rows[index][-1])
+        return self.places[index]
+
+
+def columns(connection: Connection, model: Model, query: Query) -> list[str]:
+    """The names of what each row shows, in their order."""
+    return _source(connection, model, query)[0]
 
 
 def read(connection: Connection, model: Model, query: Query, cursor: Cursor | None) -> Page:
     """The page that `cursor` points to, else the one of the query's number."""
+    columns, walk = _source(connection, model, query)
+    descending, place = query.order == DESCENDING, cursor.place if cursor else None
     if cursor and cursor.backwards:
-        return _before(connection, model, query, cursor)
-    statement = _ordered(model, query, query.order == DESCENDING, cursor.place if cursor else None)
-    if cursor is None:
-        statement = statement.offset(query.skipped)
-    found = connection.execute(statement.limit(query.size + 1)).all()
-    return Page(found[: query.size], len(found) > query.size and not query.reaches_limit)
+        limit = min(query.size, cursor.size)
+        back = walk(descending=not descending, place=place, limit=limit)
+        return _page(columns, list(back)[::-1], place is not None)
+    skip = 0 if cursor else query.skipped
+    found = list(walk(descending=descending, place=place, skip=skip, limit=query.size + 1))
+    more = len(found) > query.size and not query.reaches_limit
+    return _page(columns, found[: query.size], more)
+
+
+def stream(connection: Connection, model: Model, query: Query) -> Iterator[Sequence[Any]]:
+    """All rows of the query on all its pages, in order, as few at a time as will do."""
+    _, walk = _source(connection, model, query)
+    return (values for _, values in walk(descending=query.order == DESCENDING, limit=query.limit))
 
 
 def count(connection: Connection, model: Model, query: Query) -> int:
     """How many rows the query has, on all its pages."""
-    matching = sa.select(sa.literal(1)).select_from(model).where(*_conditions(model, query))
+    if query.shape.is_summed:
+        total = sums.count(connection, cast(type[CountModel], model), query)
+        return total if query.limit is None else min(total, query.limit)
+    matching = sa.select(sa.literal(1)).select_from(model).where(*conditions(model, query))
     rows = matching.limit(query.limit).subquery()
     return connection.execute(sa.select(sa.func.count()).select_from(rows)).scalar_one()
 
 
 def instances(connection: Connection, model: Model, page: Page) -> list[BaseModel]:
     """The rows of `page` as instances of the model."""
-    ids = [row[-1] for row in page.rows]
+    ids = [int(place.key[0]) for place in page.places]
     with Session(connection) as session:
         found = {one.id: one for one in session.scalars(sa.select(model).where(model.id.in_(ids)))}
         session.expunge_all()
@@ -71,25 +95,56 @@ def names(model: Model) -> list[str]:
     return mapped.columns()
 
 
-def _before(connection: Connection, model: Model, query: Query, cursor: Cursor) -> Page:
-    """The page read from its end, in the other direction."""
-    statement = _ordered(model, query, query.order != DESCENDING, cursor.place)
-    found = connection.execute(statement.limit(min(query.size, cursor.size))).all()
-    return Page(found[::-1], cursor.place is not None)
+def page(names: list[str], found: Sequence[Sequence[Any]], more: bool) -> Page:
+    """Of rows with, last, their timestamp and id."""
+    return _page(names, list(map(_row, found)), more)
+
+
+def _page(names: list[str], found: Sequence[Row], more: bool) -> Page:
+    return Page(names, [values for _, values in found], [place for place, _ in found], more)
+
+
+def _row(found: Sequence[Any]) -> Row:
+    *values, time, number = found
+    return Place(time, (number,)), values
+
+
+def _source(connection: Connection, model: Model, query: Query) -> tuple[list[str], Walk]:
+    """The columns of a row, and what walks through the rows."""
+    if query.shape.is_summed:
+        plan = sums.plan(connection, cast(type[CountModel], model), query)
+        return plan.columns, partial(sums.walk, connection, plan)
+    return list(query.shape.fields or names(model)), partial(_walk, connection, model, query)
+
+
+def _walk(
+    connection: Connection,
+    model: Model,
+    query: Query,
+    *,
+    descending: bool,
+    place: Place | None = None,
+    skip: int = 0,
+    limit: int | None = None,
+) -> Iterator[Row]:
+    """The rows as they are stored, in that direction, only those behind `place` if there is one."""
+    statement = _ordered(model, query, descending, place).offset(skip or None).limit(limit)
+    options = {} if limit and limit <= ROWS_AT_A_TIME else {"yield_per": ROWS_AT_A_TIME}
+    return map(_row, connection.execute(statement, execution_options=options))
 
 
 def _ordered(model: Model, query: Query, descending: bool, place: Place | None) -> sa.Select[Any]:
     """The rows of `query` in that direction, only those behind `place` if there is one."""
-    columns = [getattr(model, name) for name in names(model)]
+    shown = [getattr(model, name) for name in query.shape.fields or names(model)]
     order = (model.timestamp, model.id)
     return (
-        sa.select(*columns, model.id)
-        .where(*_conditions(model, query, descending, place))
+        sa.select(*shown, *order)
+        .where(*conditions(model, query, descending, place))
         .order_by(*(column.desc() if descending else column.asc() for column in order))
     )
 
 
-def _conditions(
+def conditions(
     model: Model, query: Query, descending: bool = True, place: Place | None = None
 ) -> list[Condition]:
     """At most one bound on each side: of two, SQLite's index may use the one that is no use."""
@@ -109,7 +164,7 @@ def _highest(model: Model, query: Query) -> Condition:
 
 
 def _behind(model: Model, place: Place, descending: bool) -> Condition:
-    time, number = place
+    time, (number,) = place
     if descending:
         earlier = sa.or_(model.timestamp < time, model.id < number)
         return sa.and_(model.timestamp <= time, earlier)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
+from threading import Semaphore
 from typing import NamedTuple, cast
 
 from flask import abort, current_app
@@ -14,19 +15,34 @@ from ..registry import Skipped
 from ..store import Store
 from .counts import Counts
 from .problems import respond
+from .traffic import Requests
 
 EXTENSION = "statscache"
 IDENT_LENGTH = 255
 
 
+class Source(NamedTuple):
+    """Whose work the answers of a statistic are.
+
+    `made_by` names the versions of the software; `sharing` are the idents of the statistics that
+    keep their rows in the same table.
+    """
+
+    made_by: str
+    sharing: list[str]
+
+
 class Serving(NamedTuple):
-    """The parts of one application; plugins by ident, `now` in epoch seconds."""
+    """The parts of one application; plugins and sources by ident, `now` in epoch seconds."""
 
     config: Config
     plugins: dict[str, BasePlugin]
+    sources: dict[str, Source]
     skipped: list[Skipped]
     store: Store
     counts: Counts
+    requests: Requests
+    exports: Semaphore
     now: Callable[[], float]
 
 

@@ -30,7 +30,7 @@ from statscache.models import count_model
 from statscache.plugins import BasePlugin
 from statscache.registry import Statistic
 from statscache.schedule import Schedule
-from statscache.store import tables
+from statscache.store import checkpoints, tables
 
 DAY = 86_400
 HOUR = 3_600
@@ -201,6 +201,18 @@ def test_expiry_is_noted_as_a_change(make_engine: MakeEngine) -> None:
         found = [tuple(row) for row in connection.execute(query)]
     assert found == [(1, NOW - DAY), (1, NOW - DAY), (2, None)]
     assert checkpoint(engine.store, "kept-1s").revision == 2
+
+
+@on_sqlite
+def test_rows_have_another_tag_when_some_of_them_have_gone(make_engine: MakeEngine) -> None:
+    engine = make_engine(Kept)
+    feed(engine, range(2), timestamp=int(NOW) - DAY)
+    found = []
+    for seconds in (0, 30, 60, 120, 180):
+        turn(engine, NOW + seconds)
+        with engine.store.reading() as connection:
+            found.append(checkpoints.tags(connection, ["kept-1s"])["kept-1s"])
+    assert found[0] == found[1] != found[2] == found[3] == found[4]
 
 
 def test_a_retry_that_runs_meanwhile_waits_for_the_expiry(make_engine: MakeEngine) -> None:

@@ -72,3 +72,9 @@ def test_lines_are_made_while_rows_are_read():
 
     lines = csv.lines(["a"], endless())
     assert [next(lines) for _ in range(3)] == ["a\r\n", "1\r\n", "1\r\n"]
+
+
+def test_moments_are_written_as_asked_for():
+    rows = [[datetime(2026, 1, 1)]]
+    assert csv.dumps(["a"], rows, "ms") == "a\r\n1767225600000\r\n"
+    assert csv.dumps(["a"], rows, "iso") == "a\r\n2026-01-01T00:00:00Z\r\n"

@@ -54,3 +54,9 @@ def test_an_odd_column_spoils_no_answer(value):
 def test_a_row_of_another_length_is_an_error():
     with pytest.raises(ValueError, match="argument"):
         json.dumps(["a", "b"], [[1]])
+
+
+def test_moments_are_written_as_asked_for():
+    rows = [[datetime(2026, 1, 1)]]
+    assert json.dumps(["a"], rows, "ms") == '[{"a":1767225600000}]'
+    assert json.dumps(["a"], rows, "iso") == '[{"a":"2026-01-01T00:00:00Z"}]'

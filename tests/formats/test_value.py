@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from statscache.formats.value import plain
+from statscache.formats.value import flat, plain
 
 any_text = st.text(st.characters(exclude_categories=()))
 odd_values = st.recursive(
@@ -99,3 +99,37 @@ def test_a_float_that_is_no_number_is_left_to_the_format():
     assert math.isnan(plain(math.nan))
     assert math.isnan(plain(Decimal("NaN")))
     assert plain(math.inf) == math.inf
+
+
+@pytest.mark.parametrize(
+    ("moment", "milliseconds", "iso"),
+    [
+        (datetime(2026, 1, 1), 1_767_225_600_000, "2026-01-01T00:00:00Z"),
+        (datetime(2026, 1, 1, microsecond=250_000), 1_767_225_600_250, "2026-01-01T00:00:00.250000Z"),
+        (datetime(1969, 12, 31, 23, 59, 59), -1_000, "1969-12-31T23:59:59Z"),
+        (
+            datetime(2026, 1, 1, 2, tzinfo=timezone(timedelta(hours=2))),
+            1_767_225_600_000,
+            "2026-01-01T00:00:00Z",
+        ),
+    ],
+)
+def test_a_moment_is_written_in_the_way_that_is_asked_for(moment, milliseconds, iso):
+    assert plain(moment, "ms") == milliseconds
+    assert isinstance(plain(moment, "ms"), int)
+    assert plain(moment, "iso") == iso
+    assert plain({"a": [moment]}, "iso") == {"a": [iso]}
+
+
+@given(st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1)))
+def test_all_ways_to_write_a_moment_mean_the_same(moment):
+    milliseconds, iso = plain(moment, "ms"), plain(moment, "iso")
+    assert datetime(1970, 1, 1) + timedelta(milliseconds=milliseconds) == moment
+    assert datetime.fromisoformat(iso) == moment.replace(tzinfo=UTC)
+    assert iso.endswith("Z")
+
+
+def test_what_has_parts_is_json_where_fields_have_none():
+    assert flat({"a": [datetime(2026, 1, 1), 1]}, "iso") == '{"a":["2026-01-01T00:00:00Z",1]}'
+    assert flat("text") == "text"
+    assert flat(None) is None

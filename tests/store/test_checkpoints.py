@@ -148,6 +148,32 @@ def test_who_rests_does_not_wait_for_who_works(store: Store, token: str) -> None
     assert read(store, "b").complete_until == NOW + 60
 
 
+def tags(store: Store, *idents: str) -> dict[str, int | None]:
+    with store.reading() as connection:
+        return checkpoints.tags(connection, idents)
+
+
+def test_rows_have_another_tag_each_time_and_no_two_statistics_the_same(
+    store: Store, token: str
+) -> None:
+    seen = {*tags(store, "a", "b").values()}
+    for _ in range(20):
+        with store.writing() as connection:
+            checkpoints.stamp(connection, "a")
+        seen.add(tags(store, "a")["a"])
+    assert len(seen) == 22
+    assert tags(store, "b")["b"] in seen
+    assert tags(store, "c") == {}
+
+
+def test_a_bookmark_that_moves_leaves_the_tag_of_the_rows(store: Store, token: str) -> None:
+    before = tags(store, "a")
+    advance(store, FIRST, Step(9, NOW), token)
+    with store.writing() as connection:
+        checkpoints.lock(connection, "a")
+    assert tags(store, "a") == before
+
+
 def test_checkpoints_are_suspended_and_moved(store: Store, token: str) -> None:
     with store.writing() as connection:
         checkpoints.suspend(connection, "a", "why")

@@ -122,6 +122,46 @@ def test_rows_and_revision_are_committed_together(store: Store) -> None:
     assert checkpoint(store).revision == transaction.revision == 1
 
 
+def tag(store: Store) -> int | None:
+    with store.reading() as connection:
+        return checkpoints.tags(connection, ["ids-1s"])["ids-1s"]
+
+
+def test_rows_that_may_have_changed_have_another_tag(store: Store) -> None:
+    before = tag(store)
+    write(store, add)
+    after = tag(store)
+    assert before != after
+    write(store)
+    assert tag(store) == after
+
+
+def test_the_tag_stays_where_nothing_is_committed(store: Store) -> None:
+    before = tag(store)
+    with begin(store) as transaction:
+        add(transaction.session)
+        transaction.session.rollback()
+        add(transaction.session)
+    assert tag(store) == before
+
+
+def test_rows_have_another_tag_also_where_a_guest_takes_back_what_it_did(store: Store) -> None:
+    """And then does something else: the tag is given before the guest can do anything."""
+    before = tag(store)
+    write(store, add, Session.rollback, add)
+    assert tag(store) != before
+
+
+def test_what_a_guest_commits_behind_our_back_has_another_tag(store: Store) -> None:
+    before = tag(store)
+    with suppress(TransactionEndedError), begin(store) as transaction:
+        add(transaction.session)
+        driver(transaction.session).commit()
+        transaction.commit()
+    assert counted(store) == {"a": 1}
+    assert tag(store) != before
+
+
 def test_nothing_is_left_where_it_is_not_committed(store: Store) -> None:
     with begin(store) as transaction:
         add(transaction.session)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import EntryPoint
 
 import pytest
 import sqlalchemy as sa
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
 from statscache import registry
@@ -63,10 +65,26 @@ def serving(app: Flask) -> Serving:
     return parts
 
 
-def fill(store: Store, builds: type[CountModel]) -> None:
+@contextmanager
+def daemons(app: Flask) -> Iterator[Store]:
+    """The database of an application as the daemon opens it: the web itself can only read."""
+    store = Store(serving(app).config["statscache.sqlalchemy.uri"])
+    yield store
+    store.close()
+
+
+@contextmanager
+def writing(app: Flask) -> Iterator[Connection]:
+    """A transaction in it."""
+    with daemons(app) as store, store.writing() as connection:
+        yield connection
+
+
+def fill(app: Flask, builds: type[CountModel]) -> None:
     """The tables of the guests, all but one, their rows, and how far they are counted."""
-    schema.upgrade(store)
-    with store.writing() as connection, Session(connection) as session:
+    with daemons(app) as store:
+        schema.upgrade(store)
+    with writing(app) as connection, Session(connection) as session:
         mine = [model.__table__ for model in (builds, guests.Event, guests.Odd)]
         builds.metadata.create_all(connection, mine)
         guests.fill(session, builds)
@@ -98,7 +116,7 @@ def app(
     else:
         uri = request.getfixturevalue("web_postgresql")
     made = make(uri)
-    fill(serving(made).store, serving(made).plugins["builds-by-state-1h"].model)
+    fill(made, serving(made).plugins["builds-by-state-1h"].model)
     yield made
     serving(made).store.close()
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -8,11 +9,13 @@ import sqlalchemy as sa
 from statscache.store import schema, tables
 from statscache.store.tables import BEFORE_THE_PLUGIN
 
-from .conftest import make, serving
+from .conftest import daemons, make, serving, writing
+from .guests import STATES
 
 GOLDEN = Path(__file__).parent / "golden"
 BUILDS = "/api/builds-by-state-1h"
 HISTORY = {"start": 0.0, "stop": 10_000.0, "reached": 2_500.0, "share": 0.25, "brought": 1_234}
+ROWS = ["application/json", "text/csv", "application/x-ndjson", "text/html"]
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 
 
@@ -61,17 +64,18 @@ def test_the_index_can_be_read_before_the_daemon_ever_ran(sqlite_uri):
 def test_the_index_tells_of_history_that_is_read_where_there_is_any_to_read(sqlite_uri):
     for endpoint, told in ((None, None), ("http://localhost:1/datagrepper", HISTORY)):
         app = make(sqlite_uri, datagrepper__endpoint=endpoint)
-        store, client = serving(app).store, app.test_client()
+        client = app.test_client()
         if told is None:
-            schema.upgrade(store)
+            with daemons(app) as store:
+                schema.upgrade(store)
             span = {"addressee": "event-logs", "start": 0, "stop": 10_000, "opened": 0}
             state = {"reason": BEFORE_THE_PLUGIN, "reached": 2_500, "brought": 1_234}
-            with store.writing() as connection:
+            with writing(app) as connection:
                 connection.execute(sa.insert(tables.owed).values(**span, **state))
         described = client.get("/api/?detail=1").json["statistics"]
         found = {one["ident"]: one["history"] for one in described}
         page = client.get("/api/?format=html").text
-        store.close()
+        serving(app).store.close()
         assert found["event-logs"] == told
         assert found["silent"] is None
         assert ("25 % read, to 1970-01-01 00:41:40" in page) is bool(told)
@@ -126,7 +130,7 @@ def test_an_empty_answer_is_an_empty_list_or_a_header_line(client):
     ("path", "accept", "mimetype"),
     [
         (BUILDS, "*/*", "application/json"),
-        (BUILDS, BROWSER, "application/json"),
+        (BUILDS, BROWSER, "text/html"),
         (BUILDS, "text/json", "application/json"),
         (BUILDS, "application/javascript", "application/json"),
         (BUILDS, "text/csv", "text/csv"),
@@ -142,16 +146,16 @@ def test_an_empty_answer_is_an_empty_list_or_a_header_line(client):
 def test_the_answer_comes_as_it_was_asked_for(client, path, accept, mimetype):
     response = client.get(path, headers={"Accept": accept})
     assert (response.status_code, response.mimetype) == (200, mimetype)
-    assert response.headers["Vary"] == "Accept"
+    assert response.headers["Vary"] == "Accept, Accept-Encoding"
     assert response.headers["X-Content-Type-Options"] == "nosniff"
 
 
 @pytest.mark.parametrize(
     ("path", "accept", "available"),
     [
-        (BUILDS, "image/png", ["application/json", "text/csv"]),
-        (f"{BUILDS}.svg", "*/*", ["application/json", "text/csv"]),
-        (f"{BUILDS}?format=xml", "*/*", ["application/json", "text/csv"]),
+        (BUILDS, "image/png", ROWS),
+        (f"{BUILDS}.svg", "*/*", ROWS),
+        (f"{BUILDS}?format=xml", "*/*", ROWS),
         ("/api/", "image/png", ["application/json", "text/csv", "text/html"]),
         ("/api/event-logs/layout", "text/csv", ["application/json"]),
         ("/api/event-logs/layout.csv", "*/*", ["application/json"]),
@@ -162,6 +166,59 @@ def test_a_format_that_cannot_be_had_is_answered_with_those_that_can(
 ):
     response = client.get(path, headers={"Accept": accept})
     assert (response.status_code, response.json["available"]) == (406, available)
+
+
+GRAFANA = (
+    "start=${__from}&stop=${__to}&every=${__interval}&pivot=state&fill=0&open=0&order=asc&time=ms"
+)
+
+
+@pytest.mark.parametrize(
+    ("interval", "rows"),
+    [("500ms", 9), ("20s", 9), ("1m", 9), ("1h", 9), ("2h", 4), ("6h", 1), ("1d", 0), ("7d", 0)],
+)
+def test_grafana_can_ask_for_a_chart_of_any_width(client, interval, rows):
+    """What its data source Infinity sends once its variables have values."""
+    values = {"from": "1767794400000", "to": "1767830400000", "interval": interval}
+    query = re.sub(r"\$\{__(\w+)\}", lambda name: values[name[1]], GRAFANA)
+    found = client.get(f"{BUILDS}?{query}", headers={"Accept": "*/*"}).json
+    assert len(found) == rows
+    assert all(set(row) == {"timestamp", *STATES} for row in found)
+    times = [row["timestamp"] for row in found]
+    assert times == sorted(times)
+    assert all(time % 3_600_000 == 0 for time in times)
+
+
+def test_the_line_for_grafana_stands_in_the_reference():
+    assert GRAFANA in (Path(__file__).parents[2] / "docs" / "rest.rst").read_text()
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("fields=volume&limit=1", [{"volume": 93}]),
+        (
+            "fields=volume,timestamp&limit=1&time=iso",
+            [{"timestamp": "2026-01-07T23:00:00Z", "volume": 93}],
+        ),
+        ("every=1d&fields=volume", [{"timestamp": 1767744000, "volume": 1410}]),
+        (
+            "every=1d&tz=Asia/Tokyo&state=failed&limit=1",
+            [{"timestamp": 1767798000, "state": "failed", "volume": 468}],
+        ),
+        (
+            "every=year&pivot=state&top=1&state=failed&state=canceled",
+            [{"timestamp": 1767225600, "failed": 470, "other": 460}],
+        ),
+        (
+            "every=1h&fields=volume&fill=0&start=-3h&open=0",
+            [{"timestamp": 1767823200, "volume": 246}],
+        ),
+        ("open=0&limit=1&fields=timestamp", [{"timestamp": 1767823200}]),
+    ],
+)
+def test_rows_have_the_shape_that_was_asked_for(client, query, found):
+    assert client.get(f"{BUILDS}?{query}").json == found
 
 
 def test_csv_cannot_be_called_back(client):

@@ -19,7 +19,7 @@ def test_everybody_may_read_and_see_the_headers_of_a_page(client):
         headers = client.get(path).headers
         assert headers["Access-Control-Allow-Origin"] == "*"
         assert headers["Access-Control-Expose-Headers"] == (
-            "Link, X-Link-Number, X-Link-Count, X-Statscache-Complete-Until, "
+            "ETag, Link, Retry-After, X-Link-Number, X-Link-Count, X-Statscache-Complete-Until, "
             "X-Statscache-Rebuilding"
         )
 
@@ -72,7 +72,7 @@ def test_without_settings_those_of_the_hub_are_read(tmp_path):
         command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True
     )
     assert done.stdout.strip() == '["volume-1d"]'
-    assert (tmp_path / "here.sqlite").exists()
+    assert not (tmp_path / "here.sqlite").exists()
 
 
 def test_it_loads_nothing_of_the_daemon():

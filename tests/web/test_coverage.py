@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from statscache.store import schema, tables
 from statscache.store.tables import BEFORE_THE_PLUGIN, NOT_LISTENING, RECALLED, REPLAYED
 
-from .conftest import make, serving
+from .conftest import daemons, make, serving, writing
 from .guests import NOW
 
 URL = "/api/coverage"
@@ -42,9 +42,9 @@ def heard(start, stop, journal="j"):
 def client(uri):
     """Over a database in which the daemon has missed something, and others have asked for more."""
     app = make(uri, app__maximum_rows_per_page=3)
-    store = serving(app).store
-    schema.upgrade(store)
-    with store.writing() as connection:
+    with daemons(app) as store:
+        schema.upgrade(store)
+    with writing(app) as connection:
         for statement in (
             heard(NOW - 10 * HOUR, NOW - 9 * HOUR, "older"),
             heard(1_767_821_000, 1_767_830_000.25),
@@ -58,7 +58,7 @@ def client(uri):
         ):
             connection.execute(statement)
     yield app.test_client()
-    store.close()
+    serving(app).store.close()
 
 
 def test_it_tells_when_the_daemon_listened_the_newest_first(client):
@@ -110,8 +110,9 @@ def test_of_each_kind_there_are_only_so_many_and_whether_there_are_more_is_said(
 
 def test_the_server_has_a_maximum(uri):
     app = make(uri, app__maximum_rows_per_page=1, app__default_rows_per_page=1)
-    schema.upgrade(serving(app).store)
-    with serving(app).store.writing() as connection:
+    with daemons(app) as store:
+        schema.upgrade(store)
+    with writing(app) as connection:
         for start in (1, 3):
             connection.execute(heard(start, start + 1))
     found = app.test_client().get(f"{URL}?limit=2").json

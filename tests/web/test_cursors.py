@@ -21,16 +21,22 @@ QUERY = Query(
     page=2,
     rows_per_page=100,
 )
-CURSOR = Cursor(False, Place(datetime(2026, 1, 7, 12, 0, 0, 1), 42), 100)
+CURSOR = Cursor(False, Place(datetime(2026, 1, 7, 12, 0, 0, 1), (42,)), 100)
 
-places = st.none() | st.builds(Place, st.datetimes(), st.integers(-(2**63), 2**63 - 1))
-cursors = st.builds(Cursor, st.booleans(), places, st.integers(0, 100_000))
+SUMMED = QUERY._replace(shape=QUERY.shape._replace(top=1))
+
+ids = st.tuples(st.integers(1 - 2**63, 2**63 - 1))
+texts = st.lists(st.text(st.characters(exclude_categories=["Cs"])), max_size=3).map(tuple)
+cases = st.sampled_from([(QUERY, ids), (SUMMED, texts)])
 
 
-@given(cursors)
-def test_a_cursor_is_read_back_as_it_was_written(cursor):
-    text = encode(cursor, QUERY)
-    assert decode(text, QUERY) == cursor
+@given(st.data(), cases, st.booleans(), st.integers(0, 100_000))
+def test_a_cursor_is_read_back_as_it_was_written(data, case, backwards, size):
+    query, keys = case
+    place = data.draw(st.none() | st.builds(Place, st.datetimes(), keys))
+    cursor = Cursor(backwards, place, size)
+    text = encode(cursor, query)
+    assert decode(text, query) == cursor
     assert text.replace("-", "a").replace("_", "a").isalnum()
 
 
@@ -65,3 +71,22 @@ def test_a_changed_cursor_is_refused(index, letter):
     if bad != good:
         with pytest.raises(QueryError):
             decode(bad, QUERY)
+
+
+@pytest.mark.parametrize(
+    ("query", "key"),
+    [
+        (QUERY, ()),
+        (QUERY, (1, 2)),
+        (QUERY, ("1",)),
+        (QUERY, (2**63,)),
+        (QUERY, (True,)),
+        (SUMMED, (1,)),
+        (SUMMED, (["a"],)),
+        (SUMMED, (None,)),
+    ],
+)
+def test_a_place_that_no_row_has_is_refused(query, key):
+    forged = encode(Cursor(False, Place(datetime(2026, 1, 7), key), 100), query)
+    with pytest.raises(QueryError, match="cursor was"):
+        decode(forged, query)

@@ -35,6 +35,13 @@ USUAL = {
     "order": ("asc", "desc"),
     "format": ("json", "csv"),
     "callback": ("f",),
+    "every": ("1h", "7h", "1d", "week", "100y", "1ms"),
+    "tz": ("UTC", "Europe/Berlin", "Pacific/Apia", "Asia/Kolkata"),
+    "pivot": ("state", "volume"),
+    "fields": ("volume", "timestamp,state"),
+    "fill": ("0", "-5"),
+    "time": ("s", "ms", "iso"),
+    **dict.fromkeys(["open", "links"], ("0", "1")),
     "day": ("2026-01-01",),
     "level": ("low",),
 }

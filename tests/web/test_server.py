@@ -6,6 +6,7 @@ import subprocess
 import sys
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from threading import Timer
 
 import pytest
 from flask import Flask
@@ -60,3 +61,78 @@ def test_a_port_that_is_taken_is_named():
 def test_an_address_that_cannot_be_is_named(host, port):
     with pytest.raises(ConfigError, match="cannot listen"):
         serve(Flask("app"), host, port)
+
+
+IMPATIENT = """
+import sys
+from flask import Flask, Response
+from statscache.web import server
+
+server.THREADS = 1
+server.IDLE_SECONDS = 1
+app = Flask("endless")
+
+@app.get("/")
+def quick():
+    return "quick"
+
+@app.get("/endless")
+def endless():
+    def parts():
+        try:
+            while True:
+                yield "x" * 1_000_000
+        finally:
+            print("let go", flush=True)
+    return Response(parts())
+
+server.serve(app, "127.0.0.1", 0)
+"""
+
+
+@pytest.fixture
+def impatient():
+    """The port and the output of a server with one thread and a second for each."""
+    process = subprocess.Popen([sys.executable, "-c", IMPATIENT], stdout=subprocess.PIPE, text=True)
+    alarm = Timer(60, process.kill)
+    alarm.start()
+    with process:
+        url = process.stdout.readline().split()[-1]
+        yield int(url.rstrip("/").rpartition(":")[2]), process.stdout
+        process.kill()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "sent", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nContent-Length: 5\r\n\r\n1"]
+)
+def test_a_client_that_says_no_more_is_cut_off(impatient, sent):
+    port, _ = impatient
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as client:
+        client.sendall(sent)
+        assert client.recv(100) == b""
+
+
+@pytest.mark.slow
+def test_a_client_that_does_not_read_its_answer_holds_no_thread_for_ever(impatient):
+    port, output = impatient
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as client:
+        client.sendall(b"GET /endless HTTP/1.1\r\nHost: x\r\n\r\n")
+        client.recv(1)
+        assert output.readline() == "let go\n"
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=30) as answer:
+            assert answer.read() == b"quick"
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (b"X-Long: " + b"x" * 40_000 + b"\r\n", b"431"),
+        (b"Content-Length: 100000\r\n", b"413"),
+    ],
+)
+def test_what_is_far_too_long_is_refused_before_anybody_looks_at_it(impatient, head, status):
+    port, _ = impatient
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n" + head + b"\r\n")
+        assert client.recv(100).split()[1] == status
