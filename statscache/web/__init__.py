@@ -57,8 +57,8 @@ def create_app(
     app.add_url_rule("/", view_func=_home)
     app.add_url_rule("/favicon.ico", view_func=_favicon)
     app.after_request(_add_headers)
-    app.add_template_filter(pages.days)
-    app.add_template_filter(pages.utc)
+    for written in (pages.days, pages.duration, pages.prose, pages.utc):
+        app.add_template_filter(written)
     problems.install(app)
     return app
 
