@@ -24,6 +24,7 @@ from samples import message
 from statscache import hubconfig, service
 from statscache.cli.replay import INTERRUPTED, SHOWN
 from statscache.journal import Journal
+from statscache.replay import entrance
 from statscache.store import Store
 
 from .conftest import FUSSY, Run
@@ -236,7 +237,9 @@ def test_ctrl_c_ends_it_and_what_was_brought_is_said(here: Path, store: Store) -
     assert brought == f"{number.split()[0]} new, 0 already known"
     assert ending == "interrupted: run it again for the rest"
     with closing(Journal(here / "journal.sqlite")) as journal:
-        assert journal.ids() == int(number.split()[0].replace(",", ""))
+        untold = journal.ids() - int(number.split()[0].replace(",", ""))
+    # The step that was under way may have been written already.
+    assert untold in (0, entrance.TOGETHER)
 
 
 # -- who counts ----------------------------------------------------------------------------------
