@@ -15,7 +15,7 @@ test: $(VENV)/test.stamp lint
 quick: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -n auto -m "not slow"
 
-# Thousands of kills: a quarter of an hour or more.
+# Thousands of kills: half an hour or more.
 proof: $(VENV)/test.stamp
 	$(BIN)/python tests/crash/proof.py
 

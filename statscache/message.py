@@ -102,8 +102,7 @@ def usable_time(stamp: object) -> float | None:
 def message_id(message: Mapping[str, Any], stamp: float | None) -> str:
     """The id by which a message is known once: its own, without the year that bridges add.
 
-    Without one, an id is derived from topic, whole-second timestamp and canonical `msg`; without
-    a usable timestamp either, every arrival is a message of its own.
+    Without one, it is derived.
 
     Raises:
         RefusedError: nested too deeply to be compared.
@@ -111,6 +110,18 @@ def message_id(message: Mapping[str, Any], stamp: float | None) -> str:
     given = message.get("msg_id")
     if isinstance(given, str) and given:
         return key(_YEAR_PREFIX.sub("", given, count=1))
+    return derived_id(message, stamp)
+
+
+def derived_id(message: Mapping[str, Any], stamp: float | None) -> str:
+    """The id of a message that was sent without one, also where an archive has invented one since.
+
+    It is derived from topic, whole-second timestamp and canonical `msg`; without a usable timestamp
+    every arrival is a message of its own.
+
+    Raises:
+        RefusedError: nested too deeply to be compared.
+    """
     if stamp is None:
         return f"arrival-{uuid4()}"
     parts = [message["topic"], int(stamp), message.get("msg")]

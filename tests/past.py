@@ -46,6 +46,9 @@ def catch_up(engine: Engine, now: float) -> None:
         engine._backlog._look_at = 0
         turn(engine, now)
         assert time.monotonic() < limit
+    # What was brought since the last turn, and has an end that is read again later.
+    assert engine._reading.wait(SECONDS)
+    turn(engine, now)
 
 
 def debts(engine: Engine) -> list[Debt]:

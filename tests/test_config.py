@@ -2,14 +2,11 @@ from __future__ import annotations
 
 import ast
 import math
-import os
-import pwd
 import re
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -160,125 +157,6 @@ def test_every_default_passes_its_own_check(name):
 def test_checking_a_checked_configuration_changes_nothing():
     once = config(consumer__epoch="2026-01-01", retention={"a": 5})
     assert dict(Config(once)) == dict(once)
-
-
-@pytest.mark.parametrize(
-    "epoch",
-    [
-        1_767_225_600,
-        datetime(2026, 1, 1),
-        datetime(2026, 1, 1, 2, tzinfo=timezone(timedelta(hours=2))),
-        datetime(2026, 1, 1, tzinfo=UTC),
-        "2026-01-01",
-        "2026-01-01T00:00:00",
-        "2026-01-01T01:00:00+01:00",
-    ],
-)
-def test_the_epoch_may_be_told_in_many_ways_and_is_utc(epoch):
-    assert config(consumer__epoch=epoch)["statscache.consumer.epoch"] == 1_767_225_600
-
-
-def test_patterns_and_retentions_are_copies():
-    patterns, days = ["a"], {"a": 5}
-    made = config(plugins__disabled=patterns, retention=days)
-    patterns.append("b")
-    days["b"] = 6
-    assert made["statscache.plugins.disabled"] == ("a",)
-    assert made["statscache.retention"] == {"a": 5}
-
-
-def test_a_url_may_be_an_object_and_keeps_its_password():
-    url = sa.make_url("postgresql://ada:secret@localhost/statscache")
-    uri = config(sqlalchemy__uri=url)["statscache.sqlalchemy.uri"]
-    assert uri == "postgresql://ada:secret@localhost/statscache"
-
-
-@pytest.mark.parametrize(
-    "uri", ["postgres://ada:secret@db/x", "mysql://a:secret@h/x", "pg://:secret@h"]
-)
-def test_a_refused_uri_does_not_tell_its_password(uri):
-    assert "secret" not in refusal({"statscache.sqlalchemy.uri": uri})
-
-
-# -- paths ---------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def environment(monkeypatch):
-    for name in ("STATE_DIRECTORY", "XDG_STATE_HOME", "HOME"):
-        monkeypatch.delenv(name, raising=False)
-    return monkeypatch
-
-
-def places():
-    made = Config({})
-    return str(made["statscache.journal.path"]), made["statscache.sqlalchemy.uri"]
-
-
-def test_state_is_kept_where_systemd_says(environment):
-    environment.setenv("HOME", "/home/ada")
-    environment.setenv("XDG_STATE_HOME", "/state")
-    environment.setenv("STATE_DIRECTORY", "/var/lib/statscache:/var/lib/other")
-    assert places() == (
-        "/var/lib/statscache/journal.sqlite",
-        "sqlite:////var/lib/statscache/statscache.sqlite",
-    )
-
-
-def test_or_where_xdg_says(environment):
-    environment.setenv("HOME", "/home/ada")
-    environment.setenv("XDG_STATE_HOME", "/state")
-    assert places() == (
-        "/state/statscache/journal.sqlite",
-        "sqlite:////state/statscache/statscache.sqlite",
-    )
-
-
-def test_or_in_the_home_directory(environment):
-    environment.setenv("HOME", "/home/ada")
-    environment.setenv("XDG_STATE_HOME", "")
-    environment.setenv("STATE_DIRECTORY", "")
-    assert places() == (
-        "/home/ada/.local/state/statscache/journal.sqlite",
-        "sqlite:////home/ada/.local/state/statscache/statscache.sqlite",
-    )
-
-
-@pytest.mark.parametrize("relative", ["state", "./state", "../state", "~/state"])
-def test_a_relative_place_is_none(environment, relative):
-    """The hub and the web application may run in different directories."""
-    environment.setenv("HOME", "/home/ada")
-    environment.setenv("XDG_STATE_HOME", relative)
-    assert places()[0] == "/home/ada/.local/state/statscache/journal.sqlite"
-    environment.setenv("HOME", relative)
-    with pytest.raises(ConfigError, match="there is no home directory"):
-        Config({})
-
-
-def test_a_home_that_is_not_set_is_looked_up_and_the_root_is_one_too(environment):
-    home = pwd.getpwuid(os.getuid()).pw_dir
-    assert places()[0] == f"{home}/.local/state/statscache/journal.sqlite"
-    environment.setenv("HOME", "/")
-    assert places()[0] == "/.local/state/statscache/journal.sqlite"
-
-
-def test_without_a_home_directory_both_places_have_to_be_set(environment):
-    def nobody(_uid):
-        raise KeyError("uid not found")
-
-    environment.setattr(pwd, "getpwuid", nobody)
-    with pytest.raises(ConfigError, match=r"statscache\.journal\.path and statscache\.sqlalchemy"):
-        Config({})
-    assert Config(EVERYWHERE)["statscache.journal.path"] == Path(
-        EVERYWHERE["statscache.journal.path"]
-    )
-
-
-def test_the_journal_may_be_told_from_home_or_from_here(environment):
-    environment.setenv("HOME", "/home/ada")
-    name = "statscache.journal.path"
-    assert config(journal__path="~/j.sqlite")[name] == Path("/home/ada/j.sqlite")
-    assert config(journal__path="j.sqlite")[name] == Path(os.getcwd()) / "j.sqlite"
 
 
 # -- names ---------------------------------------------------------------------------------------

@@ -110,7 +110,7 @@ class Backlog:
         self._rest = min(2 * self._rest, LONGEST_REST)
 
     def is_left(self, now: float) -> bool:
-        """Whether anything can be read now, or has been and is not counted."""
+        """Whether anything can be read now, or has been to its end and is not counted."""
         if self._owed(now) is not None:
             return True
         # Asked for last: what was due just now may have been read meanwhile.

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ..config import Config
 from ..errors import RefusedError
 from ..journal import Span, Writer
-from ..message import EVERYBODY, Entry, Message, entry, message_id, usable_time
+from ..message import EVERYBODY, Entry, Message, derived_id, entry, usable_time
 from ..store import Store, checkpoints, owed, spans
 from ..store.owed import Debt
 from ..store.tables import ASKED, BEFORE_THE_PLUGIN, RECALLED, REPLAYED
@@ -93,7 +93,7 @@ class Importer:
             try:
                 one = self._entry(message, now)
                 if nameless:
-                    derived.append(message_id({**message, "msg_id": None}, one.time))
+                    derived.append(derived_id(message, one.time))
                 made.append(one)
             except RefusedError as error:
                 refused[error.reason] += 1
@@ -108,10 +108,7 @@ class Importer:
         )
 
     def _under_known_names(self, made: Sequence[Entry], derived: Sequence[str]) -> list[Entry]:
-        """The entries under the ids by which the journal knows them.
-
-        An archive invents an id for what was sent without one, and has a derived one here.
-        """
+        """The entries under the ids by which the journal knows them."""
         parts = range(0, len(derived), TOGETHER)
         found = [self._journal.all_seen(derived[part : part + TOGETHER]) for part in parts]
         known = {one.id for part in found for one in part}

@@ -176,8 +176,10 @@ def _worker(engine: Engine, reader: Backlog, threads: ThreadPoolExecutor) -> Tic
 
     def tick() -> bool:
         nonlocal working
-        engine.drain(time.time(), POLL)
-        if working.done():
+        # What it has brought until now is counted before anybody says that all is done.
+        is_done = working.done()
+        is_counted = engine.drain(time.time(), POLL)
+        if is_done and is_counted:
             working.result()
             if not reader.is_left(time.time()):
                 return False

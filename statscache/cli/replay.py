@@ -24,13 +24,11 @@ from ..replay.replay import Coverage, Step
 from ..replay.replay import replay as bring
 from ..store import Store, schema
 from ..text import printable
+from . import counting
 from .printing import console
 
 SHOWN = 20
 """What cannot be read and is named; more is only counted."""
-
-GARBAGE = (100_000, 50, 100)
-"""When Python looks for reference cycles: messages have none, and there are very many of them."""
 
 INTERRUPTED = 130
 """The exit code after Ctrl-C, as shells have it."""
@@ -102,10 +100,9 @@ def replay(files: Sequence[str], idents: Sequence[str], stop: bool, dry_run: boo
     """
     config = hubconfig.read()
     installed = service.load(config)
-    connections = len(installed.enabled) + config["statscache.engine.workers"]
     addressees = tuple(dict.fromkeys(idents)) or (EVERYBODY,)
     account = Account(addressees)
-    with closing(Store(config["statscache.sqlalchemy.uri"], connections)) as store:
+    with closing(Store(config["statscache.sqlalchemy.uri"])) as store:
         schema.prepare(store)
         entrance.require(idents, installed, store)
         way = _rehearse if dry_run else _bring
@@ -129,11 +126,20 @@ def _bring(
     config: Config, installed: Registry, store: Store, addressees: Sequence[str], screen: Screen
 ) -> str:
     """Bring what is recorded in; who counts it."""
-    with _seldom_collecting(), entrance.enter(config, installed, store, addressees) as door:
+    with (
+        _seldom_collecting(),
+        counting.beside() as counter,
+        entrance.enter(config, installed, store, addressees, counter) as door,
+    ):
         coverage = Coverage(store, addressees, time.time())
-        for step in bring(screen.lines(), door.importer, coverage, door.pace, addressees):
-            screen.show(step)
-        if not door.counts:
+        try:
+            for step in bring(screen.lines(), door.importer, coverage, door.pace, addressees):
+                screen.show(step)
+        except ReplayError:
+            if counter:
+                door.pace.settle()
+            raise
+        if not counter:
             return "the daemon counts them"
         door.pace.settle()
         return "all are counted"
@@ -182,7 +188,7 @@ class Screen:
 @contextmanager
 def _seldom_collecting() -> Iterator[None]:
     before = gc.get_threshold()
-    gc.set_threshold(*GARBAGE)
+    gc.set_threshold(*counting.GARBAGE)
     try:
         yield
     finally:

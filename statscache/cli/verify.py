@@ -25,6 +25,7 @@ from ..verify.completeness import union
 from ..verify.repair import repair
 from ..verify.source import Found, Source, of_datagrepper, of_files
 from ..verify.verification import Case, chunks, compare
+from . import counting
 from .moments import MOMENT
 from .printing import console
 from .verdict import Verdict
@@ -165,7 +166,8 @@ def _span(config: Config, since: float | None, until: float | None, now: float) 
 @contextmanager
 def _door(config: Config, installed: Registry, store: Store) -> Iterator[Entrance]:
     with (
-        entrance.enter(config, installed, store) as door,
+        counting.beside() as counter,
+        entrance.enter(config, installed, store, counter=counter) as door,
         closing(lock.mend(config["statscache.journal.path"])),
     ):
         yield door

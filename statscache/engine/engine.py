@@ -146,7 +146,7 @@ class Engine:
             self._note(error, TURN, now)
 
     def owes(self, now: float) -> bool:
-        """Whether history can be read that is owed, or has been read and is not counted."""
+        """Whether owed history can be read, or has been to its end and is not counted."""
         return self._backlog is not None and self._backlog.is_left(now)
 
     def drain(self, now: float, timeout: float = 60) -> bool:

@@ -16,6 +16,7 @@ from functools import partial
 from typing import NamedTuple, TypeVar
 
 from ..errors import HistoryAwayError, HistoryError, TooLongError
+from ..times import utc
 from .crew import Crew
 from .host import ENDPOINT, Host
 from .page import Page, read
@@ -180,9 +181,9 @@ class Datagrepper:
             return persistently(ask, patience=self._patience, now=self._now, sleep=sleep)
         except HistoryAwayError as error:
             raise HistoryAwayError(
-                f"the history from {start} to {stop} (epoch seconds) cannot be had "
-                f"from {self._host.base}: {error}; what is older has been read, "
-                "and reading goes on from there once the host is well",
+                f"the history from {utc(start)} to {utc(stop)} cannot be had from "
+                f"{self._host.base}: {error}; what is older has been read, the rest can be "
+                "when the host is well",
                 error.retry_after,
             ) from error
 

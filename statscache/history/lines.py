@@ -97,7 +97,7 @@ def _messages(
         yield ReplayError(f"{name}, behind line {number}: {error}")
     else:
         if empty:
-            yield ReplayError(f"{name} is empty: there is nothing to replay in it")
+            yield ReplayError(f"{name} is empty: there is nothing in it")
 
 
 def _problem(name: str, number: int, found: object) -> ReplayError:

@@ -32,7 +32,8 @@ CHECKPOINT_PAGES = 16_384
 class Writer(Reader):
     """Appends to a journal that is there, beside the daemon. Any thread may use it.
 
-    Between its transactions it leaves the journal to the others for as long as it had it.
+    Where it `gives_way`, it leaves the journal to the others between its transactions, for as long
+    as it had it.
 
     Raises:
         JournalInUseError: the journal is being repaired or adopted.
@@ -40,7 +41,8 @@ class Writer(Reader):
         JournalError: there is none, or it cannot be written.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, gives_way: bool = True) -> None:
+        self._gives_way = gives_way
         self._hold(path, enter)
 
     def append(
@@ -157,7 +159,8 @@ class Writer(Reader):
 
     def _begin(self, connection: sqlite3.Connection) -> None:
         """Begin to write, as a guest: the daemon comes first."""
-        clock.sleep(max(0, self._ended - self._began) + PAUSE)
+        if self._gives_way:
+            clock.sleep(max(0, self._ended - self._began) + PAUSE)
         connection.execute("BEGIN IMMEDIATE")
         self._began = clock.monotonic()
         if self._on_disk() != self._file:

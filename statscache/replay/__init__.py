@@ -1,1 +1,1 @@
-"""Replay: recorded messages are counted, beside the daemon or in its place."""
+"""Replay: recorded messages are brought in and counted, with a daemon or without one."""

@@ -1,22 +1,22 @@
-"""The entrance for messages of the past: beside the daemon, or, where none runs, in its place."""
+"""The entrance for messages of the past: beside the daemon, or beside a counter."""
 
 from __future__ import annotations
 
 import tempfile
-import time as clock
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from ..backlog.importer import TOGETHER as FEW
 from ..backlog.importer import Importer
 from ..config import Config
-from ..engine import Engine
-from ..errors import AddresseeError, JournalInUseError
+from ..errors import AddresseeError
 from ..journal import Journal, Reader, Writer
 from ..message import EVERYBODY
 from ..registry import Registry
 from ..store import Store, checkpoints, dump, ownership
+from .counter import Counter
 from .pace import Pace
 
 COPY = "journal.sqlite"
@@ -26,11 +26,10 @@ TOGETHER = 5_000
 
 
 class Entrance(NamedTuple):
-    """What brings messages in, and how fast; `counts`: this process, no daemon, counts them."""
+    """What brings messages in, and how fast."""
 
     importer: Importer
     pace: Pace
-    counts: bool
 
 
 @contextmanager
@@ -39,11 +38,9 @@ def enter(
     installed: Registry,
     store: Store,
     addressees: Sequence[str] = (EVERYBODY,),
-    now: Callable[[], float] = clock.time,
+    counter: Counter | None = None,
 ) -> Iterator[Entrance]:
-    """Let this process bring messages in for `addressees`.
-
-    Where no daemon holds the journal, this process holds it, and counts. `now` gives epoch seconds.
+    """Let this process bring messages in for `addressees`; `counter` counts them, or the daemon.
 
     Raises:
         JournalInUseError: the journal is being repaired or adopted.
@@ -51,26 +48,14 @@ def enter(
         OwnerError: the database is fed from another journal.
         StatscacheError: the journal or the database cannot be used as it is.
     """
-    path = config["statscache.journal.path"]
-    try:
-        journal = Journal(path)
-    except JournalInUseError:
-        with closing(Writer(path)) as guest:
-            ownership.require_fed(store, guest)
-            guest.expect_much()
-            require_joined(addressees, store)
-            pace = Pace(guest, store, installed.enabled, now=now)
-            yield Entrance(Importer(guest, store, config), pace, False)
-            ownership.require_fed(store, guest)
-        return
-    engine = Engine(config, installed, store, journal)
-    try:
-        engine.start(now(), listens=False)
-        pace = Pace(journal, store, installed.enabled, engine, now=now)
-        journal.expect_much()
-        yield Entrance(Importer(journal, store, config, TOGETHER), pace, True)
-    finally:
-        engine.stop(now())
+    alone = counter is not None
+    with closing(Writer(config["statscache.journal.path"], gives_way=not alone)) as guest:
+        ownership.require_fed(store, guest)
+        guest.expect_much()
+        require_joined(addressees, store)
+        importer = Importer(guest, store, config, TOGETHER if alone else FEW)
+        yield Entrance(importer, Pace(guest, store, installed.enabled, counter))
+        ownership.require_fed(store, guest)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from ..config import Config
 from ..errors import RefusedError
 from ..journal import Reader
 from ..journal.rows import Seen
-from ..message import EVERYBODY, Entry, Message, entry, message_id, usable_time
+from ..message import EVERYBODY, Entry, Message, derived_id, entry, message_id, usable_time
 from ..store.checkpoints import Checkpoint
 from ..store.owed import Missed
 from .source import Found
@@ -79,16 +79,12 @@ def _known(
 
 
 def _forms(message: Message, nameless: bool) -> list[tuple[str, Message]]:
-    """The ids that a message may be known by, and the message as it is then.
-
-    An archive invents an id for what was sent without one, and is known here by a derived one.
-    """
+    """The ids that a message may be known by, and the message as it is then."""
     stamp = usable_time(message.get("timestamp"))
     try:
         forms = [(message_id(message, stamp), message)]
         if nameless and stamp is not None:
-            bare = {**message, "msg_id": None}
-            forms.append((message_id(bare, stamp), bare))
+            forms.append((derived_id(message, stamp), {**message, "msg_id": None}))
     except RefusedError:
         return [("", message)]
     return forms

@@ -89,8 +89,8 @@ def create_app(
     app.after_request(compression.compress)
     app.after_request(_add_headers)
     app.after_request(etag.finish)
-    app.add_template_filter(pages.days)
-    app.add_template_filter(pages.utc)
+    for written in (pages.days, pages.duration, pages.prose, pages.utc):
+        app.add_template_filter(written)
     problems.install(app)
     app.before_request(note_route)
     admission.install(app, config["statscache.app.rate_limit"], WATCHERS)

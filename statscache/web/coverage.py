@@ -76,7 +76,10 @@ def _wanted(arguments: Arguments) -> Wanted:
 
 def _read(wanted: Wanted) -> tuple[dict[str, list[Span]], bool]:
     """The spans of each kind, and whether there are more."""
-    listened = sa.select(coverage.c.start, coverage.c.stop)
+    # Where a command lets messages in, and nobody listens, the journal notes a span without length.
+    listened = sa.select(coverage.c.start, coverage.c.stop).where(
+        coverage.c.stop > coverage.c.start
+    )
     missed = sa.select(*(column.label(name) for name, column in COLUMNS.items()))
     queries = {
         LISTENED: listened,

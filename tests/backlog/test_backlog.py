@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,7 +15,8 @@ from samples import NOW
 from statscache.backlog import backlog
 from statscache.engine import Engine, upkeep
 from statscache.engine.recall import recall
-from statscache.history import Datagrepper
+from statscache.errors import HistoryAwayError
+from statscache.history import Datagrepper, Window
 from statscache.message import EVERYBODY
 from statscache.store import owed
 from statscache.store.tables import BEFORE_THE_PLUGIN, NOT_LISTENING, TRIMMED
@@ -177,6 +179,101 @@ def test_history_that_cannot_be_had_is_told_once_and_tried_again(
     assert not engine._backlog.is_due(NOW + 7_201)
     catch_up(engine, NOW + 20_000)
     assert counted(engine.store) == names(-5)
+
+
+class Away(Datagrepper):
+    """A history that does not answer, and asks to be left alone for so many seconds."""
+
+    seconds = 0.0
+
+    def windows(self, *args: Any, **options: Any) -> Iterator[Window]:
+        raise HistoryAwayError("away", self.seconds)
+
+
+def rests(engine: Engine, number: int, now: float = NOW) -> Iterator[float]:
+    """How many seconds it waits after each of so many attempts that failed."""
+    reader = engine._backlog
+    assert reader
+    for _ in range(number):
+        with pytest.raises(HistoryAwayError):
+            reader.work(now)
+        yield reader._look_at - now
+
+
+@on_sqlite
+def test_it_waits_longer_and_longer_or_as_long_as_history_says(
+    make_engine: MakeEngine, history: Datagrepper
+) -> None:
+    engine = make_engine(Ids, history=history, **OVERLAP)
+    reader = engine._backlog
+    assert reader
+    reader._history = away = Away("http://localhost:1")
+    assert list(rests(engine, 8)) == [60, 120, 240, 480, 960, 1_920, 3_600, 3_600]
+    away.seconds = 7_000
+    assert list(rests(engine, 1)) == [7_000]
+    away.seconds = 0
+    reader._history = history
+    assert reader.work(NOW)
+    reader._history = away
+    assert list(rests(engine, 1, NOW + 100)) == [60]
+
+
+@on_sqlite
+def test_a_daemon_that_ends_does_not_complain_of_what_it_broke_off(
+    make_engine: MakeEngine, history: Datagrepper
+) -> None:
+    engine = make_engine(Ids, history=history, **OVERLAP)
+    reader = engine._backlog
+    assert reader
+    reader._history = Away("http://localhost:1")
+    reader._stopping.set()
+    assert reader.work(NOW) is False
+    assert reader._look_at < NOW
+    reader._stopping.clear()
+
+
+@on_sqlite
+def test_where_nothing_is_due_it_looks_again_after_seconds(
+    make_engine: MakeEngine, history: Datagrepper
+) -> None:
+    engine = make_engine(Ids, history=history, **OVERLAP)
+    give_up(engine, EVERYBODY)
+    reader = engine._backlog
+    assert reader
+    assert not reader.work(NOW)
+    assert [reader.is_due(NOW + later) for later in (1, 4.9, 5)] == [False, False, True]
+
+
+@on_sqlite
+def test_gaps_come_before_what_is_only_read_again(
+    make_engine: MakeEngine, stand_in: StandIn, history: Datagrepper
+) -> None:
+    engine = make_engine(Ids, history=history, **OVERLAP)
+    give_up(engine, EVERYBODY)
+    with engine.store.writing() as connection:
+        owed.owe(connection, EVERYBODY, NOW - 50_000, NOW - 49_000, NOT_LISTENING, NOW)
+    reader = engine._backlog
+    assert reader
+    assert reader.work(NOW + 3_600)
+    starts = [float(query["start"][0]) for _, query in stand_in.asked]
+    assert max(starts) < NOW - 48_000
+
+
+@on_sqlite
+def test_what_is_read_for_several_is_noted_for_each_as_far_as_it_goes(
+    make_engine: MakeEngine, archive: Archive, history: Datagrepper
+) -> None:
+    engine = make_engine(Ids, bad(), history=history, datagrepper__overlap=0)
+    give_up(engine, EVERYBODY)
+    archive.add(*sent(-450, -150))
+    for ident, start, stop in (("ids-1s", -500, -100), ("bad-1s", -300, 0)):
+        with engine.store.writing() as connection:
+            owed.owe(connection, ident, NOW + start, NOW + stop, BEFORE_THE_PLUGIN, NOW)
+    catch_up(engine, NOW)
+    reached = {one.addressee: one.reached for one in debts(engine) if one.addressee}
+    assert reached == {"ids-1s": NOW - 100, "bad-1s": NOW}
+    assert counted(engine.store) == names(-450, -150)
+    assert counted(engine.store, "bad-1s") == names(-150)
 
 
 @on_sqlite

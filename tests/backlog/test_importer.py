@@ -33,6 +33,18 @@ def owe(engine: Engine, start: float, stop: float, reason: str = NOT_LISTENING) 
         owed.owe(connection, EVERYBODY, start, stop, reason, NOW)
 
 
+def give_up(engine: Engine) -> None:
+    """Let all that is owed stay missing."""
+    with engine.store.writing() as connection:
+        owed.accept(connection, [one.id for one in owed.still(connection)], NOW)
+
+
+def cover(engine: Engine, addressee: str, now: float) -> None:
+    """Note that what was sent from 100 to 50 seconds before `NOW` was replayed at `now`."""
+    with engine.store.writing() as connection:
+        owed.cover(connection, addressee, NOW - 100, NOW - 50, REPLAYED, now)
+
+
 def test_what_comes_in_is_counted_once(make_engine: MakeEngine) -> None:
     engine = make_engine(Ids)
     feed(engine, range(3))
@@ -161,3 +173,48 @@ def test_one_that_joined_later_may_have_what_others_had(
     turn(engine, NOW + 6000)
     assert counted(engine.store, "bad-1s") == once([1])
     assert counted(engine.store) == once([1, 2])
+
+
+@on_sqlite
+def test_a_gap_of_everybody_is_missing_for_each(forgetful: Engine) -> None:
+    owe(forgetful, NOW + 100, NOW + 200)
+    some = [at(time) | {"msg_id": str(time)} for time in (99, 150)]
+    assert bring(forgetful, *some, now=NOW + 5000, to="ids-1s") == Brought(1, 0, 1, {})
+
+
+@on_sqlite
+def test_what_was_given_up_does_not_come_in_where_ids_are_forgotten(forgetful: Engine) -> None:
+    owe(forgetful, NOW + 100, NOW + 200)
+    give_up(forgetful)
+    assert bring(forgetful, at(150), now=NOW + 5000) == Brought(0, 0, 1, {})
+
+
+@on_sqlite
+def test_what_was_brought_since_nothing_is_forgotten_is_known_by_its_ids(
+    forgetful: Engine,
+) -> None:
+    cover(forgetful, EVERYBODY, NOW + 4000)
+    assert bring(forgetful, at(-75), now=NOW + 5000) == Brought(1, 0, 0, {})
+
+
+@on_sqlite
+def test_what_was_replayed_before_a_recall_comes_again_from_there_on(forgetful: Engine) -> None:
+    cover(forgetful, "ids-1s", NOW)
+    with forgetful.store.writing() as connection:
+        owed.recall(connection, "ids-1s", NOW - 80, NOW - 80, NOW, 0, NOW)
+    some = [at(time) | {"msg_id": str(time)} for time in (-90, -70)]
+    assert bring(forgetful, *some, now=NOW + 5000, to="ids-1s") == Brought(1, 0, 1, {})
+
+
+@on_sqlite
+def test_what_was_heard_or_brought_before_a_plugin_joined_was_not_counted_by_it(
+    forgetful: Engine, make_engine: MakeEngine
+) -> None:
+    cover(forgetful, EVERYBODY, NOW)
+    forgetful.stop(NOW + 5000)
+    engine = make_engine(Ids, bad(), now=NOW + 6000, datagrepper__overlap=50)
+    give_up(engine)
+    assert bring(engine, at(10), now=NOW + 6000, to="bad-1s") == Brought(1, 0, 0, {})
+    before = at(-75) | {"msg_id": "before"}
+    assert bring(engine, before, now=NOW + 6000, to="bad-1s") == Brought(1, 0, 0, {})
+    assert bring(engine, before, now=NOW + 6000, to="ids-1s") == Brought(0, 0, 1, {})

@@ -110,6 +110,11 @@ def test_what_several_lack_of_the_same_time_is_read_once() -> None:
     assert next_of(*debts, a=None, b=None, c=None, d=[TOPIC]) == (-60, 1060, None, ["b", "a"])
 
 
+def test_what_overlaps_only_by_way_of_a_third_is_read_with_them() -> None:
+    debts = debt("a", 600, 1000), debt("b", 200, 700), debt("c", 0, 250)
+    assert next_of(*debts, a=None, b=None, c=None) == (-60, 1060, None, ["a", "b", "c"])
+
+
 def test_topics_are_asked_for_where_they_are_named_in_full() -> None:
     assert next_of(debt("a", 0, 900), a=[TOPIC, "x", TOPIC]) == (-60, 960, (TOPIC, "x"), ["a"])
     assert next_of(debt("a", 0, 900), a=["org.*"]) == (-60, 960, None, ["a"])

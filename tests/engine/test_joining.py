@@ -11,6 +11,7 @@ from samples import NOW, message
 
 from statscache.config import Config
 from statscache.engine import joining
+from statscache.journal import Span
 from statscache.message import EARLIEST, EVERYBODY
 from statscache.plugins import Count
 from statscache.registry import Statistic
@@ -74,6 +75,27 @@ def test_who_wants_few_topics_for_long_does_not_make_all_come() -> None:
 def test_who_joins_later_is_owed_its_own() -> None:
     a, b = statistic("a"), statistic("b", backlog_delta=timedelta(days=40))
     assert owed_to(a, b, first=False) == {"a": (30, 0), "b": (40, 0)}
+
+
+def test_what_says_nothing_of_history_has_rows_as_old_as_they_are_kept() -> None:
+    assert joining.horizon(statistic(), config(retention={"*": 2}), NOW) == NOW - 2 * DAY
+    assert joining.horizon(statistic(), config(), NOW) < NOW - 30 * DAY
+
+
+@pytest.mark.parametrize(
+    ("asked", "horizon"), [(-5 * DAY, -5 * DAY), (-HOUR, -2 * HOUR), (-50 * DAY, -10 * DAY)]
+)
+@on_sqlite
+def test_who_asks_for_more_history_begins_earlier_but_never_later_and_keeps_its_retention(
+    make_engine: MakeEngine, asked: float, horizon: float
+) -> None:
+    class Recent(Ids):
+        name, backlog_delta = "recent", timedelta(hours=2)
+
+    engine = make_engine(Recent, retention={"recent-1s": 10})
+    statistics = [engine.registry.enabled["recent-1s"]]
+    joining.ask(engine.store, statistics, engine.config, Span(NOW + asked, NOW), NOW)
+    assert checkpoint(engine.store, "recent-1s").horizon == NOW + horizon
 
 
 @on_sqlite

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from datagrepper import Archive
 from guests import (
     Ids,
@@ -35,6 +36,7 @@ from statscache.history import Datagrepper
 from statscache.journal import Span
 from statscache.plugins import BasePlugin
 from statscache.store.owed import Debt
+from statscache.store.tables import change
 
 OVERLAP = 10
 SETTINGS = {"datagrepper__overlap": OVERLAP, "datagrepper__backlog": 200, "datagrepper__again": 0}
@@ -104,6 +106,35 @@ def test_rows_come_again_as_they_were_and_nobody_else_notices(
     assert table(engine) == before == table(engine, "bad-1s")
     assert checkpoint(engine.store, "bad-1s").counted == others.counted
     assert is_owed(engine) == []
+
+
+@pytest.mark.parametrize("wanted", [0, 20])
+def test_what_it_has_counted_itself_comes_again_however_little_history_it_wants(
+    daemon: Open, hear: Hear, wanted: int
+) -> None:
+    class Short(Ids):
+        backlog_delta = timedelta(seconds=wanted)
+
+    engine = daemon(Short)
+    hear(engine, range(100))
+    catch_up(engine, NOW + 100 + OVERLAP)
+    before = table(engine)
+    assert recalled(engine, None, 300).start == -wanted
+    catch_up(engine, NOW + 300 + OVERLAP)
+    assert table(engine) == before
+    assert counted(engine.store) == names(*range(-wanted, 100))
+
+
+def test_whoever_watches_the_rows_is_told(daemon: Open, hear: Hear) -> None:
+    engine = daemon()
+    hear(engine, range(5))
+    catch_up(engine, NOW + 5)
+    recalled(engine, 2, 60)
+    with engine.store.reading() as connection:
+        noted = connection.execute(sa.select(change).order_by(change.c.id.desc())).first()
+    assert noted is not None
+    assert (noted.ident, noted.timestamp) == (IDENT, None)
+    assert noted.revision == checkpoint(engine.store, IDENT).revision
 
 
 def test_what_comes_in_meanwhile_is_counted_once(daemon: Open, hear: Hear) -> None:

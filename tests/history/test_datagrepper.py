@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from samples import NOW, message, name
 from statscache.errors import HistoryAwayError, HistoryError, TooLongError
 from statscache.history import Datagrepper
 from statscache.message import message_id
+from statscache.times import utc
 
 START = int(NOW)
 
@@ -296,10 +296,11 @@ def test_a_fault_that_stays_is_given_up_in_time_and_named(fault):
             next(read.windows(START, START + 10))
     assert clock.now() - NOW <= 100
     said = str(given_up.value)
-    assert re.search(rf"from {START} to ({START + 1}|{START + 10}) \(epoch seconds\)", said)
+    spans = [f"from {utc(START)} to {utc(START + length)}" for length in (1, 10)]
+    assert any(span in said for span in spans)
     assert served.url in said
     assert "attempts in" in said
-    assert "goes on from there" in said
+    assert "the rest can be when the host is well" in said
 
 
 def test_windows_before_the_one_that_cannot_be_had_are_whole_and_reading_goes_on_after_them():

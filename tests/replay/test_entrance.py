@@ -1,11 +1,10 @@
-"""The entrance for messages of the past, beside a daemon and without one."""
+"""The entrance for messages of the past, beside who counts them."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from functools import partial
-from itertools import count
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,6 @@ from guests import (
     feed,
     on_sqlite,
     once,
-    owed,
     suspend,
     turn,
 )
@@ -28,12 +26,11 @@ from samples import NOW, message
 from statscache.backlog.importer import Brought
 from statscache.engine import Engine
 from statscache.errors import AddresseeError, JournalInUseError, OwnerError
-from statscache.journal import Journal, Span
+from statscache.journal import Journal
 from statscache.journal.lock import keep_out
 from statscache.message import EVERYBODY
 from statscache.replay import entrance
 from statscache.store import Store
-from statscache.store.tables import NOT_LISTENING
 
 pytestmark = on_sqlite
 LATER = NOW + 9
@@ -44,15 +41,12 @@ def sent(*numbers: int) -> list[dict[str, Any]]:
 
 
 def bring(engine: Engine, *numbers: int, to: Sequence[str] = (EVERYBODY,)) -> Brought:
-    """Bring messages in from `LATER` on, beside `engine` or after its end, as another process."""
-    store = Store(engine.config["statscache.sqlalchemy.uri"], 9)
-    now = partial(next, count(LATER, 0.01))
-    with entrance.enter(engine.config, engine.registry, store, to, now) as door:
-        brought = door.importer.bring(sent(*numbers), LATER, to)
-        if door.counts:
-            door.pace.settle()
-    store.close()
-    return brought
+    """Bring messages in beside `engine`, as another process."""
+    with (
+        closing(Store(engine.config["statscache.sqlalchemy.uri"])) as store,
+        entrance.enter(engine.config, engine.registry, store, to) as door,
+    ):
+        return door.importer.bring(sent(*numbers), LATER, to)
 
 
 def test_beside_a_daemon_that_counts(make_engine: MakeEngine) -> None:
@@ -64,44 +58,6 @@ def test_beside_a_daemon_that_counts(make_engine: MakeEngine) -> None:
     assert counted(engine.store) == once(range(4))
 
 
-def test_where_no_daemon_runs_it_counts_itself(make_engine: MakeEngine) -> None:
-    engine = make_engine(Ids)
-    feed(engine, range(3))
-    engine.stop(NOW)
-    assert bring(engine, 2, 3) == Brought(1, 1, 0, Counter())
-    assert counted(engine.store) == once(range(4))
-
-
-def test_the_time_of_it_is_no_time_of_listening(make_engine: MakeEngine) -> None:
-    """And what nobody heard before and after it is owed."""
-    engine = make_engine(Ids)
-    engine.stop(NOW + 1)
-    bring(engine, 1)
-    again = make_engine(Ids, now=NOW + 20)
-    turn(again, NOW + 20)
-    first, replay, second = again.journal.spans()
-    assert (first, second) == (Span(NOW, NOW + 1), Span(NOW + 20, NOW + 20))
-    assert replay == Span(LATER, LATER)
-    assert owed(again.store, NOT_LISTENING) == [
-        (EVERYBODY, NOW + 1, LATER),
-        (EVERYBODY, LATER, NOW + 20),
-    ]
-
-
-def test_history_is_not_read_meanwhile(make_engine: MakeEngine) -> None:
-    """The daemon does that."""
-    engine = make_engine(Ids, datagrepper__endpoint="http://127.0.0.1:1")
-    engine.stop(NOW)
-    assert bring(engine, 1).new == 1
-
-
-def test_the_daemon_can_start_right_afterwards(make_engine: MakeEngine) -> None:
-    engine = make_engine(Ids)
-    engine.stop(NOW)
-    bring(engine, 1)
-    assert counted(make_engine(Ids).store) == once([1])
-
-
 # -- who is not let in ---------------------------------------------------------------------------
 
 
@@ -109,11 +65,8 @@ def test_a_database_that_is_fed_from_another_journal(
     make_engine: MakeEngine, tmp_path: Path
 ) -> None:
     engine = make_engine(Ids)
-    engine.stop(NOW)
     other = {**engine.config, "statscache.journal.path": tmp_path / "other.sqlite"}
     engine.config = type(engine.config)(other)
-    with pytest.raises(OwnerError, match="is fed from the journal"):
-        bring(engine, 1)
     held = Journal(tmp_path / "other.sqlite")
     with pytest.raises(OwnerError, match="is fed from the journal"):
         bring(engine, 1)

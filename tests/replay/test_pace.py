@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
+import sys
 import threading
+from subprocess import Popen
 from typing import Any
 
 import pytest
-from guests import Ids, MakeEngine, bad, counted, feed, on_sqlite, once, suspend, turn
+from guests import Ids, MakeEngine, bad, counted, feed, on_sqlite, suspend, turn
 from samples import NOW
 
 from statscache.engine import Engine
 from statscache.errors import StalledError
+from statscache.replay.counter import Counter
 from statscache.replay.pace import Pace
 
 pytestmark = on_sqlite
 
 
-def pace(engine: Engine, counts: bool = False, **options: Any) -> Pace:
-    own = engine if counts else None
-    return Pace(
-        engine.journal, engine.store, engine.registry.enabled, own, now=lambda: NOW, **options
-    )
+def pace(engine: Engine, **options: Any) -> Pace:
+    return Pace(engine.journal, engine.store, engine.registry.enabled, **options)
 
 
 def test_as_long_as_few_wait_nobody_is_held_up(make_engine: MakeEngine) -> None:
@@ -40,20 +40,13 @@ def test_it_waits_until_the_slowest_has_counted(make_engine: MakeEngine) -> None
     counting.join()
 
 
-def test_an_engine_of_ones_own_counts_meanwhile(make_engine: MakeEngine) -> None:
-    engine = make_engine(Ids, bad(), engine__batch=10)
-    feed(engine, range(95))
-    pace(engine, counts=True).settle()
-    assert counted(engine.store) == counted(engine.store, "bad-1s") == once(range(95))
-
-
-def test_an_engine_of_ones_own_counts_much_at_a_time(make_engine: MakeEngine) -> None:
+def test_where_the_counter_has_ended_it_does_not_wait(make_engine: MakeEngine) -> None:
     engine = make_engine(Ids)
-    own = pace(engine, counts=True)
-    for number, there in enumerate((1, 1, 3, 3)):
-        feed(engine, [number])
-        own.keep(1)
-        assert counted(engine.store) == once(range(there))
+    feed(engine, range(3))
+    with Popen([sys.executable, "-c", "raise SystemExit(3)"], text=True) as process:
+        process.wait()
+    with pytest.raises(StalledError, match=r"ended with exit code 3: .* run this again"):
+        pace(engine, counter=Counter(process)).keep()
 
 
 def test_when_nothing_is_counted_any_more_it_says_for_whom(make_engine: MakeEngine) -> None:

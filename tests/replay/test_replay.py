@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -21,6 +22,7 @@ from traffic import DAY, HOUR, traffic
 from statscache import registry
 from statscache.backlog.importer import Brought
 from statscache.config import Config
+from statscache.engine import Engine
 from statscache.errors import ReplayError
 from statscache.history import lines
 from statscache.history.lines import Line
@@ -28,6 +30,7 @@ from statscache.journal import Journal
 from statscache.message import EVERYBODY
 from statscache.registry import Registry
 from statscache.replay import entrance
+from statscache.replay.counter import count
 from statscache.replay.replay import TOGETHER, Coverage, replay
 from statscache.store import Store, owed, schema
 from statscache.store.tables import REPLAYED
@@ -56,14 +59,31 @@ class Place:
     ) -> Brought:
         total = Brought(0, 0, 0, Counter())
         with (
-            closing(Store(self.uri, 12)) as store,
-            entrance.enter(self.config, self.installed, store, to, lambda: now) as door,
+            closing(Store(self.uri)) as store,
+            self.counting(now),
+            entrance.enter(self.config, self.installed, store, to) as door,
         ):
             coverage = Coverage(store, to, now)
             for step in replay(found, door.importer, coverage, door.pace, to, lambda: now):
                 total = total.plus(step.brought)
             door.pace.settle()
         return total
+
+    @contextmanager
+    def counting(self, now: float) -> Iterator[None]:
+        """Meanwhile an engine counts, as a counter's does."""
+        path = self.config["statscache.journal.path"]
+        engine = Engine(self.config, self.installed, Store(self.uri, 12), Journal(path))
+        ended = threading.Event()
+        thread = threading.Thread(target=count, args=(engine, ended, lambda: now))
+        try:
+            engine.start(now, listens=False)
+            thread.start()
+            yield
+        finally:
+            ended.set()
+            thread.join()
+            engine.stop(now)
 
     def exports(self) -> dict[str, str]:
         with closing(Store(self.uri)) as store:

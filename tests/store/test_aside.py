@@ -56,6 +56,15 @@ def test_rows_that_stand_aside_are_served_while_others_are_made(
     assert read(store, ident, model) == [("a", 3)]
 
 
+@pytest.mark.parametrize("ident", ["ids-1s"], indirect=True)
+def test_where_nothing_stands_aside_the_rows_themselves_are_read(
+    store: Store, ident: str, model: type[CountModel]
+) -> None:
+    with store.writing() as connection:
+        owed.recall(connection, ident, 0, 0, NOW, 9, NOW)
+    assert read(store, ident, model) == [("a", 3)]
+
+
 def test_they_are_dropped_when_nothing_is_owed_any_more(
     store: Store, ident: str, model: type[CountModel]
 ) -> None:

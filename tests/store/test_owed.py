@@ -95,6 +95,14 @@ def test_what_is_missing_is_owed_once(store: Store) -> None:
 
 
 @on_sqlite
+def test_what_is_owed_to_one_that_does_not_run_is_not_healed(store: Store) -> None:
+    join(store, a=9, b=9, c=9)
+    owe(store, "c", 10, 20)
+    progress(store, filled=5)
+    assert healed(store) == []
+
+
+@on_sqlite
 def test_a_span_of_no_length_is_not_owed(store: Store) -> None:
     owe(store, "a", 10, 10)
     owe(store, "a", 10, 5)
@@ -103,11 +111,13 @@ def test_a_span_of_no_length_is_not_owed(store: Store) -> None:
 
 def test_a_span_that_turns_out_longer_is_owed_to_its_end(store: Store) -> None:
     owe(store, "a", 10, 20)
+    progress(store, filled=5)
     heal(store)
     owe(store, "a", 10, 15)
     assert still(store) == []
     owe(store, "a", 10, 30)
     assert owed(store) == [("a", 10, 30)]
+    assert read(store)[0].filled is None
     assert still(store) == [10]
 
 

@@ -78,7 +78,8 @@ def test_the_index_tells_of_history_that_is_read_where_there_is_any_to_read(sqli
         serving(app).store.close()
         assert found["event-logs"] == told
         assert found["silent"] is None
-        assert ("25 % read, to 1970-01-01 00:41:40" in page) is bool(told)
+        assert ("25 %</span> read, to" in page) is bool(told)
+        assert ("1970-01-01 00:41:40</span>, 1,234 messages" in page) is bool(told)
 
 
 @pytest.mark.parametrize("path", [BUILDS, f"{BUILDS}/", f"{BUILDS}.json", f"{BUILDS}.json/"])

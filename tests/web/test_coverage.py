@@ -77,6 +77,21 @@ def test_gaps_are_open_healed_or_given_up(client):
     assert (given_up["healed"], given_up["given_up"], given_up["reached"]) == (None, 70, 55)
 
 
+def test_what_is_read_but_for_what_comes_late_is_not_said_to_be_read_beyond_its_end(client):
+    with serving(client.application).store.writing() as connection:
+        connection.execute(owed(1_000, 2_000, reached=2_600.0))
+    page = client.get(f"{URL}.html?start=900&stop=2000").text
+    assert "read, but for what comes late" in page
+    assert "read to" not in page
+
+
+def test_a_time_without_length_in_which_a_command_held_the_journal_is_not_shown(client):
+    before = client.get(URL).json["listened"]
+    with serving(client.application).store.writing() as connection:
+        connection.execute(heard(1_767_820_500, 1_767_820_500))
+    assert client.get(URL).json["listened"] == before
+
+
 def test_what_nobody_had_missed_is_no_gap(client):
     history = client.get(URL).json["history"]
     assert [one["reason"] for one in history] == [REPLAYED, RECALLED, BEFORE_THE_PLUGIN]
@@ -134,10 +149,10 @@ def test_as_csv_it_is_one_table(client, request_):
 def test_it_is_a_page_for_a_browser(client):
     answer = client.get(URL, headers={"Accept": BROWSER})
     assert answer.mimetype == "text/html"
-    assert "everybody" in answer.text
     assert "1,234" in answer.text
     assert "read to 1970-01-01 00:01:02" in answer.text
-    assert "given up at 1970-01-01 00:01:10" in answer.text
+    assert 'given up at <span class="short">1970-01-01 00:01:10' in answer.text
+    assert "16.7 min" in answer.text
     assert "&lt;b&gt;" in answer.text
     assert "There is more" not in answer.text
     assert "There is more" in client.get(f"{URL}.html?limit=1").text
