@@ -18,7 +18,7 @@ from .recording import Survey
 QUESTIONS = {
     "Which statistics there are": "api/",
     "Messages of each category in each hour of the last day, as CSV": (
-        "api/volume-by-category-1h.csv?start=-1d&rows_per_page=1000"
+        "api/volume-by-category-1h/export.csv?start=-1d"
     ),
     "Messages in each of the latest seconds": "api/volume-1s?limit=10",
     "What each statistic means, and how fresh it is": "api/?detail=1",

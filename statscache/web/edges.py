@@ -27,10 +27,10 @@ def read(connection: Connection, model: Model, query: Query) -> Edges:
 
 def windows(query: Query) -> tuple[int, int] | None:
     """The starts of the first and the last window that `query` fills, if it fills any."""
-    asked, shape = span.asked(query), query.shape
-    if shape.fill is None or asked.is_empty:
+    filled, shape = span.filled(query), query.shape
+    if shape.fill is None or filled.is_empty:
         return None
-    return shape.windows.start(asked.start), shape.windows.start(asked.stop - 1)
+    return shape.windows.start(filled.start), shape.windows.start(filled.stop - 1)
 
 
 # Aliases come and go with requests, models are few.

@@ -38,7 +38,7 @@ def read(connection: Connection, model: Model, query: Query) -> Page:
         ids = _ranked(model, query, keys)
     statement = (
         sa.select(*_columns(model, names), model.timestamp, model.id)
-        .where(model.id.in_(ids))
+        .where(model.id.in_(ids), *rows.conditions(model, query._replace(filters=())))
         .order_by(model.timestamp.desc(), *_columns(model, keys))
         .limit(query.limit)
     )
@@ -65,12 +65,11 @@ def _is_indexed(connection: Connection, model: Model, keys: Keys) -> bool:
 
 def _walked(model: Model, query: Query, keys: Keys) -> sa.Select[Any]:
     """The id of the newest row of each key, by the index."""
-    walk, each, newest = _walk(model, keys), aliased(model), aliased(model)
+    walk, each = _walk(model, keys), aliased(model)
     of_keys = tuple(one for one in query.filters if one[0] in keys)
     others = query._replace(filters=tuple(one for one in query.filters if one not in of_keys))
-    ids = _newest(newest, others, *_same(newest, each, keys)).correlate(each)
     return (
-        sa.select(ids)
+        sa.select(_last(aliased(model), others, keys, each).correlate(each))
         .join_from(walk, each, each.id == walk.c.id)
         .where(*filters.conditions(each, of_keys))
     )
@@ -103,10 +102,31 @@ def _ranked(model: Model, query: Query, keys: Keys) -> sa.Select[Any]:
     return sa.select(found.c.id).where(found.c.rank == 1)
 
 
-def _newest(model: Model, query: Query, *conditions: sa.ColumnElement[bool]) -> Id:
+def _newest(model: Model, query: Query) -> Id:
     order = (model.timestamp.desc(), model.id.desc())
-    matching = (*conditions, *rows.conditions(model, query))
+    matching = rows.conditions(model, query)
     return sa.select(model.id).where(*matching).order_by(*order).limit(1).scalar_subquery()
+
+
+def _last(model: Model, query: Query, keys: Keys, each: Model) -> Id:
+    """The id of the newest row with the keys of `each`, whatever the start of the range.
+
+    That the keys are equal is said by bounds, and the order begins with them: else PostgreSQL may
+    take the index of the timestamps, and so read all that is newer than the last row of a rare key.
+    """
+    order = (*_columns(model, keys), model.timestamp, model.id)
+    # SQLite looks for several columns at once only where the other side is no column.
+    same = [sa.func.coalesce(column, column) for column in _columns(each, keys)]
+    end = query.stop if query.before is None else min(query.stop, query.before)
+    ends = sa.tuple_(*same, sa.literal(end, model.timestamp.type))
+    return (
+        sa.select(model.id)
+        .where(sa.tuple_(*order[:-1]) <= ends, sa.tuple_(*order[:-2]) >= sa.tuple_(*same))
+        .where(*rows.conditions(model, query._replace(start=None)))
+        .order_by(*(column.desc() for column in order))
+        .limit(1)
+        .scalar_subquery()
+    )
 
 
 def _first(model: Model, keys: Keys, *conditions: sa.ColumnElement[bool]) -> Id:

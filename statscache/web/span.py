@@ -41,6 +41,15 @@ def asked(query: Query) -> Span:
     return Span(max(start, FIRST), min(stop, LAST))
 
 
+def filled(query: Query) -> Span:
+    """The seconds whose windows `fill` gives rows to.
+
+    A row of a window that began before `start` is not asked for, and not to be taken for none.
+    """
+    span, own = asked(query), query.shape.interval or 1
+    return Span(-(-span.start // own) * own, span.stop) if query.start else span
+
+
 def held(connection: Connection, model: Model, query: Query, span: Span) -> Span:
     """`span` without what lies before the first row and behind the last one."""
     first, last = (

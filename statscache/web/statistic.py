@@ -122,8 +122,5 @@ def _total(
     if not page.more and (page.rows or wanted.page == 1):
         return wanted.skipped + len(page.rows)
     base = (wanted.ident, wanted.filters, wanted.limit, wanted.shape)
-    keys = [
-        (*base, *(args.one(each, name) for name in BOUNDS))
-        for each in spellings
-    ]
+    keys = [(*base, *(args.one(each, name) for name in BOUNDS)) for each in spellings]
     return serving().counts.get(keys, lambda: rows.count(connection, model, wanted))

@@ -125,11 +125,8 @@ def _bounds(
     connection: Connection, made: Plan, place: Place | None = None, descending: bool = False
 ) -> Span:
     """The seconds to walk through from `place` on: those with rows, or all that are filled."""
-    query, bounds = made.query, span.asked(made.query)
-    if made.fills and query.start:
-        # A row of a window that began before is not asked for, and not to be taken for none.
-        own = query.shape.interval or 1
-        bounds = Span(-(-bounds.start // own) * own, bounds.stop)
+    query = made.query
+    bounds = span.filled(query) if made.fills else span.asked(query)
     if place is not None:
         at = min(max(int(epoch(place.timestamp)), span.FIRST), span.LAST)
         if descending:

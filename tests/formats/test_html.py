@@ -41,7 +41,8 @@ def test_columns_are_the_head_and_rows_the_body():
         '<thead><tr><th scope="col">timestamp</th><th scope="col">state</th>'
         '<th scope="col" class="number">volume</th></tr></thead>\n'
         "<tbody>\n"
-        '<tr><td class="short"><time datetime="2026-01-01T00:00:00Z">2026-01-01 00:00:00</time></td>'
+        '<tr><td class="short"><time datetime="2026-01-01T00:00:00Z">2026-01-01 00:00:00</time>'
+        "</td>"
         '<td>&lt;ü&gt;</td><td class="number">5</td></tr>\n'
         "</tbody>\n</table>\n"
     )

@@ -105,7 +105,11 @@ def test_a_float_that_is_no_number_is_left_to_the_format():
     ("moment", "milliseconds", "iso"),
     [
         (datetime(2026, 1, 1), 1_767_225_600_000, "2026-01-01T00:00:00Z"),
-        (datetime(2026, 1, 1, microsecond=250_000), 1_767_225_600_250, "2026-01-01T00:00:00.250000Z"),
+        (
+            datetime(2026, 1, 1, microsecond=250_000),
+            1_767_225_600_250,
+            "2026-01-01T00:00:00.250000Z",
+        ),
         (datetime(1969, 12, 31, 23, 59, 59), -1_000, "1969-12-31T23:59:59Z"),
         (
             datetime(2026, 1, 1, 2, tzinfo=timezone(timedelta(hours=2))),

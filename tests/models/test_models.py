@@ -170,9 +170,14 @@ def test_csv_has_a_header_and_the_timestamp_first():
     assert ConstrainedLog.to_csv(rows()).encode() == (GOLDEN / "log.csv").read_bytes()
 
 
+def test_html_is_a_table_with_the_timestamp_first():
+    assert ConstrainedLog.to_html(rows()) == (GOLDEN / "log.html").read_text()
+
+
 @pytest.mark.parametrize("model", MODELS)
 def test_nothing_is_written_out_as_nothing(model):
     assert model.to_json([]) == "[]"
+    assert model.to_html([]).count("<tr>") == 1
     assert model.to_csv([]) == ",".join(model.columns()) + "\r\n"
 
 

@@ -32,6 +32,12 @@ BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
         ("events.csv", "/api/event-logs.csv"),
         ("events.js", "/api/event-logs?callback=jQuery1234_567&_=1"),
         ("layout.json", "/api/event-logs/layout"),
+        ("builds.ndjson", f"{BUILDS}.ndjson?limit=4"),
+        ("events.ndjson", "/api/event-logs.ndjson?time=iso"),
+        ("latest.csv", "/api/event-logs/latest.csv"),
+        ("pivot.csv", f"{BUILDS}.csv?every=6h&pivot=state&fill=0&time=iso"),
+        ("export.csv", f"{BUILDS}/export?order=asc&time=iso&state=failed"),
+        ("export.ndjson", f"{BUILDS}/export.ndjson?order=asc&time=ms&state=failed"),
         ("problem.json", f"{BUILDS}?rows_per_page=0"),
     ],
 )

@@ -78,7 +78,7 @@ def test_gaps_are_open_healed_or_given_up(client):
 
 
 def test_what_is_read_but_for_what_comes_late_is_not_said_to_be_read_beyond_its_end(client):
-    with serving(client.application).store.writing() as connection:
+    with writing(client.application) as connection:
         connection.execute(owed(1_000, 2_000, reached=2_600.0))
     page = client.get(f"{URL}.html?start=900&stop=2000").text
     assert "read, but for what comes late" in page
@@ -87,7 +87,7 @@ def test_what_is_read_but_for_what_comes_late_is_not_said_to_be_read_beyond_its_
 
 def test_a_time_without_length_in_which_a_command_held_the_journal_is_not_shown(client):
     before = client.get(URL).json["listened"]
-    with serving(client.application).store.writing() as connection:
+    with writing(client.application) as connection:
         connection.execute(heard(1_767_820_500, 1_767_820_500))
     assert client.get(URL).json["listened"] == before
 

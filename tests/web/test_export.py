@@ -166,6 +166,14 @@ def test_only_so_many_run_at_once_and_each_gives_its_place_back(app, client):
     assert _is_idle(app)
 
 
+def test_what_is_read_to_its_end_is_let_go_of_though_nobody_closes_it(app, client):
+    response = client.get(f"{BUILDS}/export", buffered=False)
+    assert not _is_idle(app)
+    assert len(response.data.splitlines()) == 31
+    assert _is_idle(app)
+    response.close()
+
+
 def test_what_fails_before_it_begins_gives_its_place_back(app, client):
     for _ in range(2 * export.AT_ONCE):
         client.get("/api/never-counted-1d/export")

@@ -147,9 +147,10 @@ def test_no_table_is_read_from_one_end_to_the_other(connection, model):
     fill(connection, model, [(n // 20, f"k{n % 20}", "x", 1) for n in range(40_000)])
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(f"ANALYZE {model.__tablename__}")
-    query = EVERYTHING._replace(start=AT, stop=AT + timedelta(seconds=10))
+    query = EVERYTHING._replace(start=AT, stop=AT + timedelta(seconds=1_000))
     steps = explained(connection, model, query)
-    assert any(model.__tablename__ in step for step in steps)
+    # Where a key ends in the range, the index of the keys tells; not that of the timestamps.
+    assert any(re.search(r"(category|arch)\W.*timestamp\W+<", step) for step in steps)
     # SQLite says "scan", too, where it takes the first of an index.
     scans = [step for step in steps if re.search(r"(Seq Scan on|SCAN) newest_", step)]
     assert [step for step in scans if "COVERING INDEX" not in step] == []
