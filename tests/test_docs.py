@@ -26,7 +26,8 @@ from statscache.engine.intake import UNWRITABLE
 from statscache.plugins import BasePlugin
 from statscache.store import Store, schema, tables
 from statscache.store.meters import METERS
-from statscache.web import create_app, query
+from statscache.web import create_app
+from statscache.web.query import query
 from statscache.web.serving import EXTENSION
 
 TOP = [README, ROOT / "CONTRIBUTING.rst", ROOT / "CHANGELOG.rst"]

@@ -25,6 +25,7 @@ FLOORS = {
     "doors": {"cli", "consumer", "demo", "hubconfig", "meta", "producers", "service", "web"},
     "guests": {"builtin"},
 }
+FLOORS_OF_THE_WEB = ["query", "rows", "answers", "routes"]
 OUTSIDE = {
     *("click", "fedmsg", "flask", "limits", "moksha", "prometheus_client"),
     *("rich", "twisted", "txzmq", "waitress", "werkzeug"),
@@ -91,6 +92,15 @@ def test_every_module_has_a_floor():
 def test_imports_only_go_down(module):
     above = {one for one in ours(module) if not room(one) or floor(one) > floor(module)}
     assert above == set()
+
+
+def test_inside_the_web_too():
+    for module in MODULES:
+        for one in ours(module):
+            folders = [name.split(".")[2] for name in (module, one) if name.count(".") > 2]
+            if len(folders) == 2 and {*folders} <= {*FLOORS_OF_THE_WEB}:
+                above, below = map(FLOORS_OF_THE_WEB.index, folders)
+                assert above >= below, f"{module} imports {one}"
 
 
 def test_there_are_no_import_cycles():

@@ -14,22 +14,10 @@ from werkzeug.wrappers import Response as AnyResponse
 from .. import hubconfig, registry
 from ..config import Config
 from ..store import Store
-from . import (
-    admission,
-    api,
-    compression,
-    coverage,
-    etag,
-    export,
-    health,
-    latest,
-    metrics,
-    openapi,
-    pages,
-    problems,
-    statistic,
-)
-from .counts import Counts
+from . import admission
+from .answers import compression, etag, pages, problems
+from .routes import coverage, export, health, index, latest, metrics, openapi, statistic
+from .rows.counts import Counts
 from .serving import EXTENSION, Serving
 from .traffic import Requests, Traffic, note_route
 
@@ -39,8 +27,8 @@ EXPOSED = (
 )
 PREFLIGHT_SECONDS = 86_400
 
-ROOMS = (coverage, api, statistic, latest, export, health, metrics, openapi)
-"""Those that have routes."""
+ROUTES = (coverage, index, statistic, latest, export, health, metrics, openapi)
+"""Each has a blueprint."""
 
 WATCHERS = (health.blueprint.name, metrics.blueprint.name)
 """What is asked at any rate, by machines."""
@@ -81,8 +69,8 @@ def create_app(
         exports=Semaphore(export.AT_ONCE),
         now=now,
     )
-    for room in ROOMS:
-        app.register_blueprint(room.blueprint)
+    for route in ROUTES:
+        app.register_blueprint(route.blueprint)
     app.add_url_rule("/", view_func=_home)
     app.add_url_rule("/favicon.ico", view_func=_favicon)
     # Backwards: the last of them is called first.

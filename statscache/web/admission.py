@@ -13,7 +13,7 @@ from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
-from .problems import respond
+from .answers.problems import respond
 
 BODY_BYTES = 4_096
 """No request needs a body."""

@@ -13,8 +13,8 @@ from ..config import Config
 from ..plugins import BasePlugin
 from ..registry import Skipped
 from ..store import Store
-from .counts import Counts
-from .problems import respond
+from .answers.problems import respond
+from .rows.counts import Counts
 from .traffic import Requests
 
 EXTENSION = "statscache"

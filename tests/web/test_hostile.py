@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from statscache.registry import ARGUMENTS
-from statscache.web import query
+from statscache.web.query import query
 
 from .guests import Odd
 

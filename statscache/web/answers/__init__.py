@@ -1,0 +1,1 @@
+"""What is sent back: formats, headers, links, problems."""

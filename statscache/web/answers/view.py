@@ -1,0 +1,56 @@
+"""Rows as a page for people, which works without scripts."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Collection, Mapping
+from urllib.parse import quote, urlencode, urljoin
+
+from flask import render_template, request, url_for
+from markupsafe import Markup
+from sqlalchemy.engine import Connection
+
+from ...plugins import BasePlugin
+from ...store import progress
+from ..query.arguments import IGNORED, Arguments
+from ..query.query import PAGING
+from ..serving import serving
+from .description import describe
+
+OF_THE_ANSWER = frozenset(("format", "callback", IGNORED))
+"""Arguments that say how the answer is wanted, and not which rows."""
+
+OF_A_PAGE = OF_THE_ANSWER.union(PAGING) - {"limit"}
+
+
+def render(
+    connection: Connection,
+    plugin: BasePlugin,
+    arguments: Arguments,
+    table: str,
+    links: Mapping[str, str] | None = None,
+) -> str:
+    """The page with `table`, which holds the rows that `arguments` ask for.
+
+    `links` lead from page to page; where there are none, these are the newest rows of each key.
+    """
+    latest = url_for("latest.index", name=plugin.ident)
+    rows = url_for("statistic.page", name=plugin.ident)
+    here = latest if links is None else rows
+    export = url_for("export.index", name=plugin.ident, suffix="csv")
+    return render_template(
+        "rows.html",
+        statistic=describe(plugin, serving().config, progress.read(connection, plugin.ident)),
+        table=Markup(table),
+        links=links,
+        latest=latest,
+        rows=rows,
+        csv=_url(f"{here}.csv", arguments),
+        export=_url(export, arguments, OF_A_PAGE),
+        curl=f"curl -s {shlex.quote(urljoin(request.host_url, _url(here, arguments)))}",
+    )
+
+
+def _url(path: str, arguments: Arguments, without: Collection[str] = OF_THE_ANSWER) -> str:
+    kept = {name: values for name, values in arguments.items() if name not in without}
+    return f"{path}?{urlencode(kept, doseq=True, quote_via=quote)}" if kept else path

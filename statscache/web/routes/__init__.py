@@ -1,0 +1,1 @@
+"""The requests that are understood, a file for each."""

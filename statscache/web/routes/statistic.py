@@ -1,0 +1,128 @@
+"""The routes of one statistic: its rows, and its layout."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, abort, request
+from sqlalchemy.engine import Connection
+
+from ... import times
+from ...plugins import BasePlugin
+from ...store import aside, owed, progress
+from ...times import moment
+from ..answers import etag, pagination, view, writing
+from ..answers.answers import answer, as_json, negotiate
+from ..answers.negotiation import HTML, JSON, Choice
+from ..answers.problems import respond
+from ..query import arguments as args
+from ..query import cursors, query
+from ..query.arguments import Arguments
+from ..query.cursors import Cursor
+from ..query.query import BOUNDS, Query
+from ..rows import rows
+from ..serving import find, serving
+
+COMPLETE_UNTIL = "X-Statscache-Complete-Until"
+REBUILDING = "X-Statscache-Rebuilding"
+
+blueprint = Blueprint("statistic", __name__, url_prefix="/api")
+
+
+@blueprint.get("/<name>", strict_slashes=False)
+def page(name: str) -> Response:
+    """A page of the rows of a statistic."""
+    plugin, suffix = find(name)
+    if plugin.model is None:
+        return respond(404, "This statistic keeps no rows.")
+    repeatable = (*query.REPEATABLE, *plugin.model.columns())
+    arguments = args.parse(request.query_string, query.ARGUMENTS - query.REPEATABLE, repeatable)
+    choice = negotiate(arguments, writing.ALL, suffix)
+    now = moment(serving().now())
+    wanted = query.parse(plugin, plugin.model, arguments, serving().config, now)
+    with serving().store.reading() as connection:
+        return _page(connection, plugin, wanted, arguments, choice)
+
+
+@blueprint.get("/<name>/layout", strict_slashes=False)
+@blueprint.get("/<name>/layout.<suffix>")
+def layout(name: str, suffix: str | None = None) -> Response:
+    """What a dashboard should know about a statistic, in the words of its plugin."""
+    plugin, of_name = find(name)
+    arguments = args.parse(request.query_string, ("format", "callback"))
+    choice = negotiate(arguments, (JSON,), suffix or of_name)
+    if plugin.layout is None:
+        abort(respond(404, "This statistic has no layout."))
+    return answer(choice, as_json(plugin.layout), arguments)
+
+
+def headers(
+    connection: Connection, plugin: BasePlugin, model: rows.Model, wanted: Query, choice: Choice
+) -> dict[str, str]:
+    """Those of every answer with rows of `plugin`, which are read from `model`."""
+    found = {}
+    known = progress.read(connection, plugin.ident)
+    if known:
+        found[COMPLETE_UNTIL] = times.seconds(known.complete_until)
+        if tag := etag.of_rows(connection, plugin, model, wanted, choice, known):
+            found["ETag"] = tag
+    if model is not plugin.model:
+        read = progress.history(owed.still(connection), plugin.ident)
+        found[REBUILDING] = f"{read.share if read else 1:.2f}"
+    return found
+
+
+def close(connection: Connection, wanted: Query) -> Query:
+    """`wanted` without the windows that can still grow in the usual way, where it says so."""
+    known = None if wanted.shape.open else progress.read(connection, wanted.ident)
+    now = serving().now()
+    return query.close(wanted, min(now, known.counted_until) if known else now)
+
+
+def _page(
+    connection: Connection, plugin: BasePlugin, wanted: Query, arguments: Arguments, choice: Choice
+) -> Response:
+    text = args.one(arguments, "cursor")
+    cursor = cursors.decode(text, wanted) if text else None
+    wanted = close(connection, wanted)
+    model = aside.source(connection, plugin.ident, plugin.model)
+    common = headers(connection, plugin, model, wanted, choice)
+    response = etag.not_modified(common.get("ETag"))
+    if response is None:
+        response = _read(connection, plugin, model, wanted, cursor, arguments, choice)
+    response.headers.update(common)
+    return response
+
+
+def _read(
+    connection: Connection,
+    plugin: BasePlugin,
+    model: rows.Model,
+    wanted: Query,
+    cursor: Cursor | None,
+    arguments: Arguments,
+    choice: Choice,
+) -> Response:
+    found = rows.read(connection, model, wanted, cursor)
+    pinned = query.pin(arguments, wanted)
+    total = _total(connection, model, wanted, found, [arguments, pinned])
+    body = writing.write(connection, plugin, model, wanted, found, choice.format)
+    if choice.format == HTML:
+        links = pagination.links(request.base_url, pinned, wanted, found, total)
+        body = view.render(connection, plugin, arguments, body, links)
+    response = answer(choice, body, arguments)
+    response.headers.update(pagination.headers(request.base_url, pinned, wanted, found, total))
+    return response
+
+
+def _total(
+    connection: Connection,
+    model: rows.Model,
+    wanted: Query,
+    page: rows.Page,
+    spellings: list[Arguments],
+) -> int:
+    """How many rows there are on all pages; seen from the last one without counting."""
+    if not page.more and (page.rows or wanted.page == 1):
+        return wanted.skipped + len(page.rows)
+    base = (wanted.ident, wanted.filters, wanted.limit, wanted.shape)
+    keys = [(*base, *(args.one(each, name) for name in BOUNDS)) for each in spellings]
+    return serving().counts.get(keys, lambda: rows.count(connection, model, wanted))

@@ -1,0 +1,1 @@
+"""The SQL: the rows that were asked for, as they are stored or summed."""

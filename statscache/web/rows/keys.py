@@ -1,0 +1,115 @@
+"""Which keys a summed answer shows: all of them, or those with the most, as rows or as columns."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from ...errors import QueryError
+from ..query.query import Query
+from ..query.shape import MOST_KEYS
+from . import span
+from .span import Model
+
+Key = tuple[str, ...]
+"""The text of each key column that is shown."""
+
+TIMESTAMP = "timestamp"
+REST = "other"
+"""What the keys that `top` leaves out are called, all of them together."""
+
+
+class Keys(NamedTuple):
+    """`by`: what to group by. `columns`: for a pivot, each key and the name of its column."""
+
+    by: Sequence[sa.ColumnElement[Any]]
+    columns: dict[str, str] | None
+
+
+def shown(connection: Connection, model: Model, query: Query) -> Keys:
+    """The keys that occur in the whole range of `query`, or those that it leaves of them.
+
+    Raises:
+        QueryError: a pivot would have more than `MOST_KEYS` columns.
+    """
+    shape = query.shape
+    by = _columns(model, query)
+    keys, rest = list[Key](), Key()
+    if shape.top is not None:
+        keys = _greatest(connection, model, query, shape.top)
+    elif shape.pivot is not None:
+        keys = _all(connection, model, query)
+    if shape.top is not None and len(keys) > shape.top:
+        keys, rest = keys[: shape.top], (REST,) * len(by)
+    names = {key: _free(key, keys) if key == rest else key for key in sorted(keys)}
+    if rest:
+        by = _grouped(by, names, names.get(rest))
+    columns = [*names.values(), *([rest] if rest else [])]
+    return Keys(by, _titles([key for (key,) in columns]) if shape.pivot is not None else None)
+
+
+def _columns(model: Model, query: Query) -> list[sa.ColumnElement[Any]]:
+    """The key columns in a form in which no index has them: rows are found by time.
+
+    An index by key leads through all of the table, up and down.
+    """
+    return [sa.func.coalesce(getattr(model, name), "") for name in query.shape.by]
+
+
+def _all(connection: Connection, model: Model, query: Query) -> list[Key]:
+    """All keys of the column that becomes columns."""
+    rows = sa.select(*_columns(model, query)).where(
+        *span.conditions(model, query, span.asked(query))
+    )
+    found = connection.execute(rows.distinct().limit(MOST_KEYS + 1)).all()
+    if len(found) > MOST_KEYS:
+        allowed = f"a column with at most {MOST_KEYS} keys; add top=N for those with the most"
+        raise QueryError("pivot", str(query.shape.pivot), allowed)
+    return [tuple(row) for row in found]
+
+
+def _greatest(connection: Connection, model: Model, query: Query, number: int) -> list[Key]:
+    """The keys with the greatest sums, and one more if there is one; of equals the smaller."""
+    by = _columns(model, query)
+    amount = sa.func.sum(getattr(model, query.shape.sums[0]))
+    ranked = (
+        sa.select(*by)
+        .where(*span.conditions(model, query, span.asked(query)))
+        .group_by(*by)
+        .order_by(amount.desc(), *by)
+        .limit(number + 1)
+    )
+    return [tuple(row) for row in connection.execute(ranked)]
+
+
+def _grouped(
+    by: Sequence[sa.ColumnElement[Any]], names: dict[Key, Key], renamed: Key | None
+) -> list[sa.ColumnElement[Any]]:
+    """The key columns, all that is not in `names` under one key, and one of them `renamed`."""
+    kept, same = _is_among(by, list(names)), _is_among(by, [(REST,) * len(by)])
+    return [
+        sa.case(*([(same, renamed[index])] if renamed else []), (kept, column), else_=REST)
+        for index, column in enumerate(by)
+    ]
+
+
+def _is_among(by: Sequence[sa.ColumnElement[Any]], keys: list[Key]) -> sa.ColumnElement[bool]:
+    if len(by) == 1:
+        return by[0].in_([key for (key,) in keys])
+    return sa.tuple_(*by).in_(keys)
+
+
+def _titles(keys: list[str]) -> dict[str, str]:
+    """The names of the columns; none is called as that of the timestamps."""
+    taken = [(TIMESTAMP,), *((key,) for key in keys)]
+    return {key: _free((key,), taken)[0] if key == TIMESTAMP else key for key in keys}
+
+
+def _free(key: Key, taken: Collection[Key]) -> Key:
+    """`key` with so many underscores that it is none of `taken`."""
+    while key in taken:
+        key = tuple(f"{part}_" for part in key)
+    return key
