@@ -259,7 +259,8 @@ def test_a_plugin_that_harms_itself_harms_nobody_else(make_engine: MakeEngine) -
         turn(engine)
     assert counted(engine.store) == once(MESSAGES)
     assert not counted(engine.store, "delete-rows-1s")
-    lost = {name(number) for number in range(6, 12)}
+    # On PostgreSQL the view of a table keeps it from being dropped.
+    lost = {name(number) for number in (range(6, 12) if engine.store.is_sqlite else MESSAGES)}
     assert letters(engine.store, "drop-table-1s").keys() == lost
 
 

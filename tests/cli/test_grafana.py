@@ -58,9 +58,11 @@ def test_every_panel_gets_rows_whatever_grafanas_interval_is(
         assert answer.mimetype == "application/json"
         if panel["title"] not in ("volume-1m", "volume-by-category-1m"):
             continue
-        assert answer.json
+        assert answer.json is not None
         assert all(row["timestamp"] > NOW * 500 for row in answer.json)
-        assert sum(sum(row.values()) - row["timestamp"] for row in answer.json) == 2
+        shown = sum(sum(row.values()) - row["timestamp"] for row in answer.json)
+        # The year and the month have just ended, and been counted to their end; the week has not.
+        assert shown == (0 if interval == "1w" else 2)
 
 
 def test_there_is_a_panel_for_each_kind_the_shortest_windows_from_a_minute_on(

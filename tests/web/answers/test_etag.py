@@ -41,7 +41,7 @@ from ..conftest import serving
 
 IDENT = "states-1s"
 URL = f"/api/{IDENT}"
-LETTERS = "/api/fussy-1s"
+LETTERS = "/api/choosy-1s"
 KEPT = timedelta(minutes=10)
 POISON = "poison"
 SETTINGS = {"datagrepper__overlap": 5, "datagrepper__again": 0, "datagrepper__backlog": 600}
@@ -115,8 +115,8 @@ class World:
             def count(self, message: Message) -> Iterator[Any]:
                 yield message["msg"]["new"], int(self.version)
 
-        class Fussy(Count):
-            name, by, interval = "fussy", ("state",), timedelta(seconds=1)
+        class Choosy(Count):
+            name, by, interval = "choosy", ("state",), timedelta(seconds=1)
 
             def count(self, message: Message) -> Iterator[str]:
                 if message["msg"]["new"] == POISON:
@@ -125,7 +125,7 @@ class World:
                     yield POISON
 
         yield States
-        yield Fussy
+        yield Choosy
 
     # -- what happens --------------------------------------------------------------------------
 
@@ -157,7 +157,7 @@ class World:
         with self.engine.store.reading() as connection:
             numbers = [*deadletters.numbers(connection)]
         self.mended = True
-        statistic = self.engine.registry.enabled["fussy-1s"]
+        statistic = self.engine.registry.enabled["choosy-1s"]
         list(retry(self.engine.store, statistic, self.engine.config, numbers, self.now))
         self.mended = False
 
@@ -330,7 +330,7 @@ def test_a_message_that_is_counted_changes_it(world: World) -> None:
 def test_a_dead_letter_that_is_counted_changes_it(world: World) -> None:
     world.retry()
     world.hear(POISON, 20)
-    assert letters(world.engine.store, "fussy-1s")
+    assert letters(world.engine.store, "choosy-1s")
     assert changes(world, world.retry, LETTERS)
     assert world.get(LETTERS).json == [
         {"timestamp": int(NOW), "state": POISON, "volume": 2},
