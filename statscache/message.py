@@ -28,7 +28,7 @@ MAXIMUM_DEPTH = 200
 """Levels of nesting that are always taken; well below what any JSON decoder can follow."""
 
 _YEAR_PREFIX = re.compile(r"^[0-9]{4}-(?=.)")
-_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+_sorted_json = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
 class Entry(NamedTuple):
@@ -124,12 +124,8 @@ def derived_id(message: Mapping[str, Any], stamp: float | None) -> str:
     """
     if stamp is None:
         return f"arrival-{uuid4()}"
-    parts = [message["topic"], int(stamp), message.get("msg")]
-    try:
-        canonical = _canonical(parts)
-    except RecursionError:
-        raise RefusedError("nested too deeply") from None
-    return f"derived-{hashlib.sha256(canonical.encode()).hexdigest()[:32]}"
+    canonical = _canonical([message["topic"], int(stamp), message.get("msg")])
+    return f"derived-{hashlib.sha256(canonical).hexdigest()[:32]}"
 
 
 def encode(message: Message) -> bytes | str:
@@ -152,6 +148,22 @@ def decode(body: bytes | str) -> Message:
     """The message that `encode` wrote; a new object every time."""
     decoded: Message = orjson.loads(body) if isinstance(body, bytes) else json.loads(body)
     return decoded
+
+
+def _canonical(value: object) -> bytes:
+    """`value` as JSON, the same whatever the order of its keys.
+
+    Raises:
+        RefusedError: nested too deeply.
+    """
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except TypeError:
+        pass  # it holds what orjson refuses, as in `encode`
+    try:
+        return _sorted_json(value).encode()
+    except RecursionError:
+        raise RefusedError("nested too deeply") from None
 
 
 def _depth(value: object) -> int:

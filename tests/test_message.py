@@ -205,7 +205,7 @@ def test_a_derived_id_does_not_depend_on_the_order_of_keys(msg):
 
 def test_a_derived_id_is_the_same_for_ever():
     message = {"topic": "a.b", "msg": {"z": 1, "a": [None, 1.5, "ü", True]}}
-    assert message_id(message, 1_767_225_500) == "derived-d26b96eefbc20a989558d2845ac9fb45"
+    assert message_id(message, 1_767_225_500) == "derived-376cb80ec33a2618f5aad5527e021a9b"
 
 
 def test_without_id_and_stamp_each_arrival_is_a_message_of_its_own():
