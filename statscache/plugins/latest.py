@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -12,13 +13,14 @@ from ..errors import PluginError
 from ..formats.value import canonical
 from ..message import Message
 from ..models import BaseModel, LatestModel, latest_model
-from ..models.latest import Event
 from ..schedule import Schedule
 from ..text import key as text_key
+from ..times import epoch, moment
 from .api import BasePlugin
 from .count import refuse_odd_columns
 
 Key = str | int | tuple[str | int, ...]
+Parts = tuple[str, ...]
 Found = tuple[Key, Mapping[str, Any]]
 """An event: its key, with a text for each key column, and what is to be kept of it."""
 
@@ -62,16 +64,26 @@ class Latest(BasePlugin):
         return None
 
     def handle(self, session: Session, messages: Sequence[Message]) -> None:
-        self.model.put(session, self._events(messages))
+        found = list(self._found(messages))
+        last: dict[Parts, datetime] = {}
+        for time, parts, _ in found:
+            last[parts] = max(last.get(parts, time), time)
+        # In a flood that is far fewer payloads to write out than there were messages.
+        newest = (one for one in found if one[0] == last[one[1]])
+        self.model.put(
+            session, ((epoch(time), parts, canonical(payload)) for time, parts, payload in newest)
+        )
 
-    def _events(self, messages: Iterable[Message]) -> Iterator[Event]:
+    def _found(
+        self, messages: Iterable[Message]
+    ) -> Iterator[tuple[datetime, Parts, dict[str, Any]]]:
+        """The events: the moment as it is stored, the texts of the key, and the payload."""
         for message in messages:
             found = self.event(message)
             for one in (found,) if isinstance(found, tuple) else found or ():
-                yield message["timestamp"], *self._row(one)
+                yield moment(message["timestamp"]), *self._taken_apart(one)
 
-    def _row(self, found: Any) -> tuple[tuple[str, ...], str]:
-        """The texts of the key, and that of the payload."""
+    def _taken_apart(self, found: Any) -> tuple[Parts, dict[str, Any]]:
         if not (isinstance(found, tuple) and len(found) == 2 and isinstance(found[1], Mapping)):
             raise PluginError(f"an event of {self.ident} is a key and a dictionary, not {found!r}")
         key, payload = found
@@ -80,4 +92,4 @@ class Latest(BasePlugin):
             raise PluginError(
                 f"{self.ident} keeps events by {', '.join(self.by)}, but got one of {key!r}"
             )
-        return tuple(map(text_key, parts)), canonical(dict(payload))
+        return tuple(map(text_key, parts)), dict(payload)
