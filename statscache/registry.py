@@ -220,7 +220,9 @@ def _model(instance: BasePlugin) -> type[BaseModel] | None:
     if bad:
         raise PluginError(f"a column may not be called like an argument: {', '.join(sorted(bad))}")
     if instance.newest_of_each and not (model.by or "category" in model.columns()):
-        raise PluginError(f"its newest_of_each is set, but the rows of {model.__name__} have no key")
+        raise PluginError(
+            f"its newest_of_each is set, but the rows of {model.__name__} have no key"
+        )
     return model
 
 

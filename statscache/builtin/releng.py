@@ -79,12 +79,13 @@ def ami(event: str, msg: Mapping[str, Any], _environment: str) -> Iterable[Event
     name, destination = _text(msg, "image_name"), _text(msg, "destination")
     done = event in ("image.upload", "image.test") and msg.get("status") == "completed"
     if done and name and destination:
-        image, region = _text(_part(msg, "extra"), "id"), _REGION.search(destination)
+        image, found = _text(_part(msg, "extra"), "id"), _REGION.search(destination)
+        region = found and found[0]
         link = (
             region
             and image
             and (
-                f"https://console.aws.amazon.com/ec2/home?region={region[0]}"
+                f"https://console.aws.amazon.com/ec2/home?region={region}"
                 f"#LaunchInstances:ami={quote(image, safe='')}"
             )
         )
@@ -95,7 +96,7 @@ def ami(event: str, msg: Mapping[str, Any], _environment: str) -> Iterable[Event
             extra_link=link or None,
         )
         branch = "rawhide" if "rawhide" in name.lower() else "branched"
-        yield (f"ami-{branch}", f"{name} {destination}"), shown
+        yield (f"ami-{branch}", f"{name} {region or destination}"), shown
 
 
 def task(event: str, msg: Mapping[str, Any], environment: str) -> Iterable[Event]:

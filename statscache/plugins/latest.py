@@ -80,11 +80,11 @@ class Latest(BasePlugin):
         """The events: the moment as it is stored, the texts of the key, and the payload."""
         for message in messages:
             found = self.event(message)
-            for one in (found,) if isinstance(found, tuple) else found or ():
+            for one in (found,) if _is_event(found) else found or ():
                 yield moment(message["timestamp"]), *self._taken_apart(one)
 
     def _taken_apart(self, found: Any) -> tuple[Parts, dict[str, Any]]:
-        if not (isinstance(found, tuple) and len(found) == 2 and isinstance(found[1], Mapping)):
+        if not _is_event(found):
             raise PluginError(f"an event of {self.ident} is a key and a dictionary, not {found!r}")
         key, payload = found
         parts = key if isinstance(key, tuple) else (key,)
@@ -93,3 +93,7 @@ class Latest(BasePlugin):
                 f"{self.ident} keeps events by {', '.join(self.by)}, but got one of {key!r}"
             )
         return tuple(map(text_key, parts)), dict(payload)
+
+
+def _is_event(found: Any) -> bool:
+    return isinstance(found, tuple) and len(found) == 2 and isinstance(found[1], Mapping)

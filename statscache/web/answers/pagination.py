@@ -75,6 +75,8 @@ def _last(last: Query, total: int) -> Cursor | None:
 
 
 def _arguments(arguments: Arguments, query: Query, cursor: Cursor | None) -> str:
+    if query.each:
+        return urlencode(arguments, doseq=True, quote_via=quote)
     values = {**arguments, "page": [str(query.page)]}
     values.pop("cursor", None)
     if cursor:

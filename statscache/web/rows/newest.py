@@ -1,4 +1,4 @@
-"""The SQL: the newest row of each key.
+"""The SQL: the newest row of each key, or several of them.
 
 Where an index begins with the key columns, it is walked from key to key, and within each from its
 end (a "loose index scan", as in the PostgreSQL wiki, for any number of columns): the cost grows
@@ -8,13 +8,14 @@ with the number of keys, not with that of the rows.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import aliased
 
-from ...models import CountModel
+from ...models import CountModel, Newest
 from ..query import filters
 from ..query.query import Query
 from . import rows
@@ -33,6 +34,8 @@ def read(connection: Connection, model: Model, query: Query) -> Page:
     keys, names = _keys(model), rows.columns(connection, model, query)
     if not keys:
         ids: Any = sa.select(_newest(aliased(model), query).label("id"))
+    elif _is_one_each(model, keys):
+        ids = sa.select(model.id).where(*rows.conditions(model, query))
     elif _is_indexed(connection, model, keys):
         ids = _walked(model, query, keys)
     else:
@@ -46,17 +49,81 @@ def read(connection: Connection, model: Model, query: Query) -> Page:
     return rows.page(names, connection.execute(statement).all(), more=False)
 
 
+def several(connection: Connection, model: Model, query: Query) -> Page:
+    """Of the rows of `query` the newest of each key, as many as its `each` says, the newest first.
+
+    Of rows of the same moment those with the greater texts come first, and not those that came
+    last. Only filters and fields of `query` matter.
+    """
+    keys, names = _keys(model), rows.columns(connection, model, query)
+    order = [
+        model.timestamp.desc(),
+        *(column.desc() for column in _texts(connection, model)),
+        model.id.desc(),
+    ]
+    rank = sa.func.row_number().over(partition_by=_columns(model, keys), order_by=order)
+    ranked = sa.select(model.id, rank.label("rank")).where(*rows.conditions(model, query))
+    if _is_indexed(connection, model, keys):
+        since = _since(model, query, keys)
+        same = [getattr(model, key) == since.c[key] for key in keys]
+        ranked = ranked.join(since, sa.and_(*same, model.timestamp >= since.c.since))
+    found = ranked.subquery()
+    statement = (
+        sa.select(*_columns(model, names), model.timestamp, model.id)
+        .where(model.id.in_(sa.select(found.c.id).where(found.c.rank <= query.each)))
+        .order_by(*order)
+    )
+    return rows.page(names, connection.execute(statement).all(), more=False)
+
+
+def _texts(connection: Connection, model: Model) -> list[sa.ColumnElement[Any]]:
+    """The columns that are texts, to be compared byte by byte; first what tells of the event."""
+    mapper = sa.inspect(model).mapper
+    kept = getattr(mapper.class_, "kept", None)
+    names = sorted(rows.names(model), key=lambda name: name != kept)
+    kinds = [(name, mapper.columns[name].type) for name in names]
+    texts = [
+        getattr(model, name)
+        for name, kind in kinds
+        if isinstance(getattr(kind, "impl_instance", kind), sa.String)
+    ]
+    if connection.dialect.name == "sqlite":
+        return texts
+    return [sa.collate(column, "C") for column in texts]
+
+
+def _since(model: Model, query: Query, keys: Keys) -> sa.Subquery:
+    """Each key, and `since` when the rows are that are wanted of it."""
+    walk, each = _walk(model, keys), aliased(model)
+    last = _last(aliased(model), query, keys, each, skip=(query.each or 1) - 1)
+    first = sa.literal(datetime.min, model.timestamp.type)
+    nth = aliased(model)
+    time = sa.select(nth.timestamp).where(nth.id == last.correlate(each)).correlate(each)
+    since = sa.func.coalesce(time.scalar_subquery(), first).label("since")
+    return (
+        sa.select(*_columns(each, keys), since)
+        .join_from(walk, each, each.id == walk.c.id)
+        .subquery()
+    )
+
+
 def _keys(model: Model) -> Keys:
     """What tells the rows of one window apart: the columns in `by`, or `category`."""
     mapped: Model = sa.inspect(model).mapper.class_
     return mapped.by or tuple({"category"}.intersection(mapped.columns()))
 
 
+def _is_one_each(model: Model, keys: Keys) -> bool:
+    """Whether no two rows have the same keys."""
+    mapped: Model = sa.inspect(model).mapper.class_
+    return issubclass(mapped, Newest) and mapped.unique == tuple(keys)
+
+
 def _is_indexed(connection: Connection, model: Model, keys: Keys) -> bool:
     """Whether an index begins with the keys. Rows that stand aside have no such index."""
     if sa.inspect(model).is_aliased_class:
         return False
-    if issubclass(model, CountModel):
+    if issubclass(model, CountModel | Newest):
         return True
     mapper = sa.inspect(model)
     wanted = [mapper.columns[key].name for key in keys]
@@ -109,8 +176,10 @@ def _newest(model: Model, query: Query) -> Id:
     return sa.select(model.id).where(*matching).order_by(*order).limit(1).scalar_subquery()
 
 
-def _last(model: Model, query: Query, keys: Keys, each: Model) -> Id:
+def _last(model: Model, query: Query, keys: Keys, each: Model, skip: int = 0) -> Id:
     """The id of the newest row with the keys of `each`, whatever the start of the range.
+
+    So many that are newer are skipped.
 
     That the keys are equal is said by bounds, and the order begins with them: else PostgreSQL may
     take the index of the timestamps, and so read all that is newer than the last row of a rare key.
@@ -125,6 +194,7 @@ def _last(model: Model, query: Query, keys: Keys, each: Model) -> Id:
         .where(sa.tuple_(*order[:-1]) <= ends, sa.tuple_(*order[:-2]) >= sa.tuple_(*same))
         .where(*rows.conditions(model, query._replace(start=None)))
         .order_by(*(column.desc() for column in order))
+        .offset(skip or None)
         .limit(1)
         .scalar_subquery()
     )
