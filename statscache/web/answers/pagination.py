@@ -30,7 +30,7 @@ def headers(url: str, arguments: Arguments, query: Query, page: Page, total: int
 def links(url: str, arguments: Arguments, query: Query, page: Page, total: int) -> dict[str, str]:
     """The URLs of other pages by their relation to this one; see `headers`."""
     return {
-        relation: f"{url}?{_arguments(arguments, target, cursor)}"
+        relation: f"{url}?{_arguments(arguments, target, cursor)}".removesuffix("?")
         for relation, target, cursor in _links(query, page, total, _pages(query, page, total))
     }
 
