@@ -8,7 +8,6 @@ with the number of keys, not with that of the rows.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -61,16 +60,16 @@ def several(connection: Connection, model: Model, query: Query) -> Page:
         *(column.desc() for column in _texts(connection, model)),
         model.id.desc(),
     ]
-    rank = sa.func.row_number().over(partition_by=_columns(model, keys), order_by=order)
-    ranked = sa.select(model.id, rank.label("rank")).where(*rows.conditions(model, query))
     if _is_indexed(connection, model, keys):
-        since = _since(model, query, keys)
-        same = [getattr(model, key) == since.c[key] for key in keys]
-        ranked = ranked.join(since, sa.and_(*same, model.timestamp >= since.c.since))
-    found = ranked.subquery()
+        ids = _walked_several(connection, model, query, keys)
+    else:
+        rank = sa.func.row_number().over(partition_by=_columns(model, keys), order_by=order)
+        ranked = sa.select(model.id, rank.label("rank")).where(*rows.conditions(model, query))
+        found = ranked.subquery()
+        ids = sa.select(found.c.id).where(found.c.rank <= query.each)
     statement = (
         sa.select(*_columns(model, names), model.timestamp, model.id)
-        .where(model.id.in_(sa.select(found.c.id).where(found.c.rank <= query.each)))
+        .where(model.id.in_(ids))
         .order_by(*order)
     )
     return rows.page(names, connection.execute(statement).all(), more=False)
@@ -79,7 +78,7 @@ def several(connection: Connection, model: Model, query: Query) -> Page:
 def _texts(connection: Connection, model: Model) -> list[sa.ColumnElement[Any]]:
     """The columns that are texts, to be compared byte by byte; first what tells of the event."""
     mapper = sa.inspect(model).mapper
-    kept = getattr(mapper.class_, "kept", None)
+    kept = mapper.class_.kept if issubclass(mapper.class_, Newest) else "message"
     names = sorted(rows.names(model), key=lambda name: name != kept)
     kinds = [(name, mapper.columns[name].type) for name in names]
     texts = [
@@ -90,21 +89,6 @@ def _texts(connection: Connection, model: Model) -> list[sa.ColumnElement[Any]]:
     if connection.dialect.name == "sqlite":
         return texts
     return [sa.collate(column, "C") for column in texts]
-
-
-def _since(model: Model, query: Query, keys: Keys) -> sa.Subquery:
-    """Each key, and `since` when the rows are that are wanted of it."""
-    walk, each = _walk(model, keys), aliased(model)
-    last = _last(aliased(model), query, keys, each, skip=(query.each or 1) - 1)
-    first = sa.literal(datetime.min, model.timestamp.type)
-    nth = aliased(model)
-    time = sa.select(nth.timestamp).where(nth.id == last.correlate(each)).correlate(each)
-    since = sa.func.coalesce(time.scalar_subquery(), first).label("since")
-    return (
-        sa.select(*_columns(each, keys), since)
-        .join_from(walk, each, each.id == walk.c.id)
-        .subquery()
-    )
 
 
 def _keys(model: Model) -> Keys:
@@ -143,6 +127,23 @@ def _walked(model: Model, query: Query, keys: Keys) -> sa.Select[Any]:
     )
 
 
+def _walked_several(
+    connection: Connection, model: Model, query: Query, keys: Keys
+) -> sa.Select[Any]:
+    """The ids of the newest rows of each key, by the index."""
+    walk, each, row = _walk(model, keys), aliased(model), aliased(model)
+    of_key = _downwards(row, query, keys, each, _texts(connection, row))
+    newest = of_key.limit(query.each).correlate(each)
+    if connection.dialect.name == "sqlite":
+        one: Any = aliased(model)
+        found = sa.select(one.id).join_from(walk, each, each.id == walk.c.id)
+        return found.join(one, one.id.in_(newest))
+    # PostgreSQL would read all of the table for that, and SQLite knows no such join.
+    side = newest.lateral()
+    found = sa.select(side.c.id).join_from(walk, each, each.id == walk.c.id)
+    return found.join(side, sa.true())
+
+
 def _walk(model: Model, keys: Keys) -> sa.CTE:
     """The id of one row of each key."""
     at, after = aliased(model), aliased(model)
@@ -176,27 +177,29 @@ def _newest(model: Model, query: Query) -> Id:
     return sa.select(model.id).where(*matching).order_by(*order).limit(1).scalar_subquery()
 
 
-def _last(model: Model, query: Query, keys: Keys, each: Model, skip: int = 0) -> Id:
-    """The id of the newest row with the keys of `each`, whatever the start of the range.
+def _last(model: Model, query: Query, keys: Keys, each: Model) -> Id:
+    """The id of the newest row with the keys of `each`, whatever the start of the range."""
+    return _downwards(model, query, keys, each).limit(1).scalar_subquery()
 
-    So many that are newer are skipped.
+
+def _downwards(
+    model: Model, query: Query, keys: Keys, each: Model, texts: Sequence[Any] = ()
+) -> sa.Select[Any]:
+    """The ids of the rows with the keys of `each`, the newest first, whatever the range's start.
 
     That the keys are equal is said by bounds, and the order begins with them: else PostgreSQL may
     take the index of the timestamps, and so read all that is newer than the last row of a rare key.
     """
-    order = (*_columns(model, keys), model.timestamp, model.id)
+    order = (*_columns(model, keys), model.timestamp)
     # SQLite looks for several columns at once only where the other side is no column.
     same = [sa.func.coalesce(column, column) for column in _columns(each, keys)]
     end = query.stop if query.before is None else min(query.stop, query.before)
     ends = sa.tuple_(*same, sa.literal(end, model.timestamp.type))
     return (
         sa.select(model.id)
-        .where(sa.tuple_(*order[:-1]) <= ends, sa.tuple_(*order[:-2]) >= sa.tuple_(*same))
+        .where(sa.tuple_(*order) <= ends, sa.tuple_(*order[:-1]) >= sa.tuple_(*same))
         .where(*rows.conditions(model, query._replace(start=None)))
-        .order_by(*(column.desc() for column in order))
-        .offset(skip or None)
-        .limit(1)
-        .scalar_subquery()
+        .order_by(*(column.desc() for column in (*order, *texts, model.id)))
     )
 
 
