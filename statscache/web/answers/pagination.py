@@ -71,7 +71,8 @@ def _last(last: Query, total: int) -> Cursor | None:
     """Read from the end, unless the end is not that of the rows but that of the limit."""
     if last.page == 1 or (last.limit is not None and total >= last.limit):
         return None
-    return Cursor(True, None, total - last.skipped)
+    # By the remainder: where rows go meanwhile, the total may be less than what was passed.
+    return Cursor(True, None, (total - 1) % last.rows_per_page + 1)
 
 
 def _arguments(arguments: Arguments, query: Query, cursor: Cursor | None) -> str:
