@@ -17,7 +17,6 @@ Reader = Callable[[str, Mapping[str, Any], str], Iterable[Event]]
 """Takes the topic behind its category, `msg`, and the environment."""
 
 ENVIRONMENT = "statscache.releng.environment"
-ENVIRONMENTS = ("prod", "stg", "dev")
 KOJI = {"prod": "https://koji.fedoraproject.org", "stg": "https://koji.stg.fedoraproject.org"}
 
 ARCHITECTURES = ("primary", "arm", "ppc", "s390")
@@ -337,19 +336,12 @@ class ReleaseEngineering(Latest):
     newest_of_each = 8
     reads_only = True
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self._environment = self.config.get(ENVIRONMENT, "prod")
-        if self._environment not in ENVIRONMENTS:
-            raise ValueError(
-                f"{ENVIRONMENT} is {self._environment!r}; allowed: {', '.join(ENVIRONMENTS)}"
-            )
-
     def event(self, message: Message) -> Iterable[Event]:
         """What the message tells; one that is not as expected tells nothing."""
         parts, msg = topic_parts(message), message.get("msg")
-        if (parts.prefix, parts.environment) != ("org.fedoraproject", self._environment):
+        environment = self.config.get(ENVIRONMENT, "prod")
+        if (parts.prefix, parts.environment) != ("org.fedoraproject", environment):
             return ()
         if parts.category not in READERS or not isinstance(msg, dict):
             return ()
-        return READERS[parts.category](parts.event, msg, self._environment)
+        return READERS[parts.category](parts.event, msg, environment)
