@@ -56,7 +56,7 @@ def one_of(*words: str) -> Callable[[Any], Any]:
     def check(value: Any) -> Any:
         if isinstance(value, str) and value in words:
             return value
-        raise ValueError(f"{', '.join(words[:-1])} or {words[-1]}")
+        raise ValueError(f"one of {', '.join(words)}")
 
     return check
 

@@ -145,7 +145,7 @@ def test_a_good_value_is_taken_as_it_is(name, value):
 def test_a_bad_value_is_refused_with_its_name_and_what_is_allowed(name, value):
     text = refusal({name: value})
     assert text.startswith(f"{name} is ")
-    assert re.search(r"; allowed: (a |the path |True or False|sqlite:)", text)
+    assert re.search(r"; allowed: (a |one of |the path |True or False|sqlite:)", text)
 
 
 @pytest.mark.parametrize("name", SETTINGS)

@@ -214,7 +214,7 @@ def test_the_environment_is_a_setting():
 
 
 def test_an_environment_that_there_is_not_is_named():
-    with pytest.raises(ConfigError, match=r"environment is 'test'; allowed: prod, stg or dev"):
+    with pytest.raises(ConfigError, match=r"environment is 'test'; allowed: one of prod, stg, dev"):
         Config({"statscache.releng.environment": "test"})
 
 

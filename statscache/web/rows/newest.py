@@ -8,6 +8,7 @@ with the number of keys, not with that of the rows.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -117,7 +118,7 @@ def _is_indexed(connection: Connection, model: Model, keys: Keys) -> bool:
 
 def _walked(model: Model, query: Query, keys: Keys) -> sa.Select[Any]:
     """The id of the newest row of each key, by the index."""
-    walk, each = _walk(model, keys), aliased(model)
+    walk, each = _walk(model, tuple(keys)), aliased(model)
     of_keys = tuple(one for one in query.filters if one[0] in keys)
     others = query._replace(filters=tuple(one for one in query.filters if one not in of_keys))
     return (
@@ -131,7 +132,7 @@ def _walked_several(
     connection: Connection, model: Model, query: Query, keys: Keys
 ) -> sa.Select[Any]:
     """The ids of the newest rows of each key, by the index."""
-    walk, each, row = _walk(model, keys), aliased(model), aliased(model)
+    walk, each, row = _walk(model, tuple(keys)), aliased(model), aliased(model)
     of_key = _downwards(row, query, keys, each, _texts(connection, row))
     newest = of_key.limit(query.each).correlate(each)
     if connection.dialect.name == "sqlite":
@@ -144,6 +145,7 @@ def _walked_several(
     return found.join(side, sa.true())
 
 
+@lru_cache(maxsize=256)
 def _walk(model: Model, keys: Keys) -> sa.CTE:
     """The id of one row of each key."""
     at, after = aliased(model), aliased(model)
