@@ -68,4 +68,7 @@ config = {
     # "statscache.app.rate_limit": None,
     # Proxies before the web application whose X-Forwarded headers are believed.
     # "statscache.app.proxies": 0,
+    #
+    # Whose messages the release engineering event logs are made of: those of prod, stg or dev.
+    # "statscache.releng.environment": "prod",
 }

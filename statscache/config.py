@@ -233,6 +233,13 @@ SETTINGS = {
             checks.whole_number(0, 10),
             "proxies before the web application whose X-Forwarded headers are believed",
         ),
+        Setting(
+            "statscache.releng.environment",
+            "prod",
+            checks.one_of("prod", "stg", "dev"),
+            "whose messages the release engineering event logs are made of: those of prod, stg "
+            "or dev",
+        ),
     )
 }
 

@@ -25,6 +25,7 @@ GROUP = "statscache.plugin"
 OURS = "statscache"
 VERSION_LENGTH = 64
 HOUR = 3_600
+MOST_OF_EACH = 100
 IDENT = re.compile(r"[^\s/\x00-\x1f\ud800-\udfff]{1,255}")
 ARGUMENTS = frozenset(
     (
@@ -218,6 +219,10 @@ def _model(instance: BasePlugin) -> type[BaseModel] | None:
     bad = ARGUMENTS.intersection(model.columns())
     if bad:
         raise PluginError(f"a column may not be called like an argument: {', '.join(sorted(bad))}")
+    if instance.newest_of_each and not (model.by or "category" in model.columns()):
+        raise PluginError(
+            f"its newest_of_each is set, but the rows of {model.__name__} have no key"
+        )
     return model
 
 
@@ -236,6 +241,11 @@ def _refuse_odd_attributes(plugin: BasePlugin) -> None:
         raise PluginError(
             f"its drilldown is {drilldown!r}; datagrepper can be asked for "
             f"{', '.join(sorted(DRILLDOWN))}"
+        )
+    each: Any = plugin.newest_of_each
+    if each is not None and not (type(each) is int and 1 <= each <= MOST_OF_EACH):
+        raise PluginError(
+            f"its newest_of_each is {each!r}, and not a number from 1 to {MOST_OF_EACH}, or None"
         )
     if len(str(plugin.version)) > VERSION_LENGTH:
         raise PluginError(f"its version is longer than {VERSION_LENGTH} characters")

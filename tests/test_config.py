@@ -77,6 +77,7 @@ GOOD = {
     "statscache.app.export_timeout": [1, 0.5 * DAY, DAY],
     "statscache.app.rate_limit": [None, "1/second", "100/minute", "5/hour", "999999/day"],
     "statscache.app.proxies": [0, 10],
+    "statscache.releng.environment": ["prod", "stg", "dev"],
 }
 
 NO_NUMBERS = [True, "5", None, [], math.nan, math.inf, -math.inf, 10**400, -1]
@@ -127,6 +128,7 @@ BAD = {
         *("1000000/day", b"5/minute"),
     ],
     "statscache.app.proxies": [*NO_WHOLE_NUMBERS, 11],
+    "statscache.releng.environment": [None, "", "production", "PROD", True, []],
 }
 
 
@@ -143,7 +145,7 @@ def test_a_good_value_is_taken_as_it_is(name, value):
 def test_a_bad_value_is_refused_with_its_name_and_what_is_allowed(name, value):
     text = refusal({name: value})
     assert text.startswith(f"{name} is ")
-    assert re.search(r"; allowed: (a |the path |True or False|sqlite:)", text)
+    assert re.search(r"; allowed: (a |one of |the path |True or False|sqlite:)", text)
 
 
 @pytest.mark.parametrize("name", SETTINGS)

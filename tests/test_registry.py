@@ -176,6 +176,12 @@ def test_what_cannot_be_imported_is_skipped_and_named(install, load, caplog, cod
         ("name, retention = 'x', 7", "its retention is 7, and not a timedelta"),
         ("name, backlog_delta = 'x', 'all'", "its backlog_delta is 'all'"),
         ("name, version = 'x', 'v' * 65", "its version is longer than 64"),
+        (
+            "name, newest_of_each = 'x', 0",
+            "its newest_of_each is 0, and not a number from 1 to 100",
+        ),
+        ("name, newest_of_each = 'x', True", "its newest_of_each is True, and not a number"),
+        ("name, newest_of_each = 'x', 101", "its newest_of_each is 101, and not a number"),
         ("def __init__(self): pass", "TypeError: "),
         ("def __init__(self, *_): raise SystemExit(3)", "SystemExit: 3"),
         ("ident = property(lambda self: 1 / 0)", "ZeroDivisionError"),

@@ -24,6 +24,15 @@ SECONDS, MILLISECONDS, ISO = "s", "ms", "iso"
 """How a moment can be written."""
 
 
+class Document(str):
+    """The text of a JSON document: what it holds is shown as such in JSON, else the text."""
+
+
+def canonical(value: Any) -> str:
+    """`value` as JSON text that is the same in whatever order members stand: sorted, no blanks."""
+    return orjson.dumps(plain(value), option=orjson.OPT_SORT_KEYS).decode()
+
+
 def plain(value: Any, time: str = SECONDS) -> Any:
     """`value` as JSON's own types.
 
@@ -31,6 +40,8 @@ def plain(value: Any, time: str = SECONDS) -> Any:
     be, or ISO 8601 in UTC: `2026-01-31T12:00:00Z`. What no format knows is written as its text, so
     that one odd column never spoils an answer.
     """
+    if isinstance(value, Document):
+        return orjson.Fragment(str(value))
     if isinstance(value, str):
         return storable(value)
     if isinstance(value, datetime):
@@ -52,6 +63,8 @@ def plain(value: Any, time: str = SECONDS) -> Any:
 
 def flat(value: Any, time: str = SECONDS) -> Any:
     """The same for formats whose fields have no parts: what has some is JSON."""
+    if isinstance(value, Document):
+        return str(value)
     value = plain(value, time)
     return orjson.dumps(value).decode() if isinstance(value, dict | list) else value
 

@@ -3,6 +3,7 @@
 from .base import BaseModel
 from .categorized import CategorizedModel
 from .count import CountModel, count_model
+from .latest import LatestModel, Newest, latest_log_model, latest_model
 from .log import CategorizedLogModel, ConstrainedCategorizedLogModel
 from .scalar import ScalarModel
 
@@ -12,6 +13,10 @@ __all__ = [
     "CategorizedModel",
     "ConstrainedCategorizedLogModel",
     "CountModel",
+    "LatestModel",
+    "Newest",
     "ScalarModel",
     "count_model",
+    "latest_log_model",
+    "latest_model",
 ]

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from ..formats.value import Document
 from ..text import KEY_LENGTH
 from ..times import epoch, moment
 
@@ -17,6 +18,23 @@ BigInt = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 Key = sa.String(KEY_LENGTH).with_variant(sa.String(KEY_LENGTH, collation="C"), "postgresql")
 """The text of a key: at most 255 characters, compared and sorted by code point."""
+
+Text = sa.UnicodeText().with_variant(sa.UnicodeText(collation="C"), "postgresql")
+"""Text of any length, compared and sorted by code point."""
+
+
+class Json(TypeDecorator[Document]):
+    """The text of a JSON document, stored and compared as `Text`; in answers it is an object."""
+
+    impl = Text
+    cache_ok = True
+
+    @property
+    def python_type(self) -> type:
+        return dict
+
+    def process_result_value(self, value: Any, _dialect: Dialect) -> Document | None:
+        return None if value is None else Document(value)
 
 
 class Time(TypeDecorator[datetime]):

@@ -1,7 +1,7 @@
 """The only address that a plugin imports.
 
 A plugin is a class, registered in the entry-point group `statscache.plugin`, that turns the
-messages of the bus into the rows of a model. `Count` is the shortest way to one.
+messages of the bus into the rows of a model. `Count` and `Latest` are the shortest ways to one.
 """
 
 from ..models import (
@@ -11,10 +11,13 @@ from ..models import (
     ConstrainedCategorizedLogModel,
     ScalarModel,
     count_model,
+    latest_log_model,
+    latest_model,
 )
 from ..schedule import Schedule, Window
 from .api import BasePlugin
 from .count import Count
+from .latest import Latest
 from .subjects import packages, topic_parts, users
 
 __all__ = [
@@ -24,10 +27,13 @@ __all__ = [
     "CategorizedModel",
     "ConstrainedCategorizedLogModel",
     "Count",
+    "Latest",
     "ScalarModel",
     "Schedule",
     "Window",
     "count_model",
+    "latest_log_model",
+    "latest_model",
     "packages",
     "topic_parts",
     "users",

@@ -41,6 +41,8 @@ class BasePlugin:
         reads_only: True promises that messages are never changed, and saves a copy of each.
         envelope_only: True asks for nothing of a message but `topic`, `timestamp`, `msg_id` (as
             the journal knows it) and `arrived` (epoch seconds), and saves decoding it.
+        newest_of_each: what is asked for rows, and says nothing of pages, order or time, is
+            answered with so many of the newest rows of each key, or category, on one page.
         by_arrival: columns of the rows that depend on when messages arrived, which history does
             not tell.
     """
@@ -59,6 +61,7 @@ class BasePlugin:
     version: ClassVar[str] = "1"
     reads_only: ClassVar[bool] = False
     envelope_only: ClassVar[bool] = False
+    newest_of_each: ClassVar[int | None] = None
     by_arrival: ClassVar[Sequence[str]] = ()
 
     def __init__(

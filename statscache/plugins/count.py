@@ -39,7 +39,7 @@ class Count(BasePlugin):
         super().__init__(schedule, config, model)
         if schedule is None:
             raise PluginError(f"{type(self).__name__} counts in windows: give it an interval")
-        _refuse_odd_columns(self.by)
+        refuse_odd_columns(self.by, CountModel)
         self._length = schedule.length
 
     @cached_property
@@ -91,10 +91,15 @@ class Count(BasePlugin):
         return (start, *map(text_key, parts)), amount
 
 
-def _refuse_odd_columns(by: object) -> None:
+def refuse_odd_columns(by: object, base: type[BaseModel]) -> None:
+    """Refuse what cannot name the key columns of a subclass of `base`.
+
+    Raises:
+        PluginError: it says which name.
+    """
     if not isinstance(by, tuple | list):
         raise PluginError(f"`by` is {by!r}: name the key columns in a tuple, as in ('state',)")
-    taken = set(dir(CountModel))
+    taken = set(dir(base))
     for name in by:
         if not isinstance(name, str) or not name.isidentifier() or name.lower() in taken:
             raise PluginError(f"{name!r} in `by` cannot be the name of a key column")

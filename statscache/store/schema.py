@@ -25,7 +25,12 @@ from .database import Store
 
 VERSION_TABLE = "statscache_version"
 
-STATISTICS = (f"{TABLE_PREFIX}volume", f"{TABLE_PREFIX}audit_1m")
+STATISTICS = (
+    f"{TABLE_PREFIX}volume",
+    f"{TABLE_PREFIX}audit_1m",
+    f"{TABLE_PREFIX}latest_message_per_topic",
+    f"{TABLE_PREFIX}release_engineering_event_logs",
+)
 """The tables of the built-in statistics begin like this."""
 
 _PACKAGE = Path(__file__).parent.parent

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from ..models import BaseModel, CountModel
+from ..models import BaseModel, CountModel, Newest
 from ..registry import Statistic
 from ..times import epoch, moment
 
@@ -25,13 +26,22 @@ Amounts = tuple[int, ...]
 Rows = dict[Key, Amounts]
 
 
+Elsewhere = Mapping[tuple[Any, ...], float]
+"""When the newest event of a key was (epoch seconds), where that is not in what is compared."""
+
+
 class Part(NamedTuple):
-    """The rows of `statistic` from `start` to `stop` (epoch seconds), without some columns."""
+    """The rows of `statistic` from `start` to `stop` (epoch seconds), without some columns.
+
+    Where the newest event takes the place of older ones, those that are newer `elsewhere` have
+    taken the places of such as history has here.
+    """
 
     statistic: Statistic
     start: float
     stop: float
     without: Collection[str] = ()
+    elsewhere: Elsewhere = {}  # noqa: RUF012 - nobody changes it
 
     @property
     def model(self) -> type[BaseModel]:
@@ -48,6 +58,27 @@ class Part(NamedTuple):
         """The columns that tell rows apart, behind the timestamp."""
         return tuple(name for name in self.model.columns()[1:] if name not in self.sums)
 
+    @property
+    def unique(self) -> tuple[str, ...]:
+        """The columns of which the newest event of each is kept; none where all are."""
+        return self.model.unique if issubclass(self.model, Newest) else ()
+
+
+def elsewhere(connection: Connection, parts: Sequence[Part]) -> Elsewhere:
+    """The rows of a statistic that are newer than some of `parts`, and in none of them."""
+    if not parts or not parts[0].unique:
+        return {}
+    model = parts[0].model
+    columns = [getattr(model, name) for name in parts[0].unique]
+    inside = [
+        sa.and_(model.timestamp >= moment(one.start), model.timestamp < moment(one.stop))
+        for one in parts
+    ]
+    first = moment(min(one.start for one in parts))
+    query = sa.select(model.timestamp, *columns).where(model.timestamp >= first)
+    found = connection.execute(query.where(sa.not_(sa.or_(*inside))))
+    return {tuple(key): epoch(time) for time, *key in found}
+
 
 def rows(connection: Connection, part: Part) -> Iterator[tuple[Key, Amounts]]:
     """The rows, one by one; columns that are left out are 0 or None."""
@@ -60,9 +91,14 @@ def rows(connection: Connection, part: Part) -> Iterator[tuple[Key, Amounts]]:
     time = part.model.timestamp
     query = sa.select(*columns).where(time >= moment(part.start), time < moment(part.stop))
     keys = 1 + len(part.names)
+    unique = [names.index(name) for name in part.unique] if part.elsewhere else []
     for row in connection.execute(query.execution_options(yield_per=5_000)):
         stamp, *values = row
         assert isinstance(stamp, datetime)
+        if unique and epoch(stamp) <= part.elsewhere.get(
+            tuple(row[at] for at in unique), -math.inf
+        ):
+            continue
         yield (epoch(stamp), *values[: keys - 1]), tuple(values[keys - 1 :]) or (1,)
 
 

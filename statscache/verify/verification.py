@@ -17,7 +17,7 @@ from ..store import Store, checkpoints, deadletters, owed
 from ..store.checkpoints import Checkpoint
 from ..store.owed import Missed
 from .arrivals import Arrival, arrivals
-from .comparison import Part, fingerprints, unequal, windows
+from .comparison import Part, elsewhere, fingerprints, unequal, windows
 from .completeness import LeftOut, account, outwards, stretches
 from .evidence import Candidates, Difference, Pair, differences
 from .scratch import count, scratch
@@ -83,6 +83,16 @@ class Standing(NamedTuple):
         if not arrival.seen:
             return arrival.entry.time < self.forgotten
         return arrival.was_handed(self.checkpoint, self.missed)
+
+    def compares(self, arrival: Arrival) -> bool:
+        """Whether the message can make a difference to what is compared.
+
+        One that is outside of it, where the newest event is kept, would hide one that is not.
+        """
+        if not (self.parts and self.parts[0].unique):
+            return True
+        time = arrival.entry.time
+        return any(one.start <= time < one.stop for one in self.parts)
 
     def is_excused(self, arrival: Arrival) -> bool:
         """Whether the message is not to be in the rows: its turn comes, or it is a dead letter."""
@@ -204,6 +214,8 @@ def _look(case: Case, statistic: Statistic, span: Span, take: Take) -> Standing:
         past = account(connection, checkpoint)
         those, left_out = stretches(statistic, checkpoint, span, past, timeless)
         parts = _parts(statistic, those, forgotten)
+        newer = elsewhere(connection, parts)
+        parts = [one._replace(elsewhere=newer) for one in parts]
         return Standing(
             statistic,
             checkpoint,
@@ -252,7 +264,7 @@ def _entries(
     last = math.ceil(max(part.stop for part in parts))
     found = case.source.read(max(0, first), last)
     for arrival in arrivals(found, case.journal, case.config, case.now, outside):
-        due = [one for one in standings if not one.is_excused(arrival)]
+        due = [one for one in standings if one.compares(arrival) and not one.is_excused(arrival)]
         if watch:
             for one in due:
                 watch(one.statistic, arrival, one.was_handed(arrival))

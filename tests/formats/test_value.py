@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from statscache.formats.value import flat, plain
+from statscache.formats.value import Document, canonical, flat, plain
 
 any_text = st.text(st.characters(exclude_categories=()))
 odd_values = st.recursive(
@@ -137,3 +137,19 @@ def test_what_has_parts_is_json_where_fields_have_none():
     assert flat({"a": [datetime(2026, 1, 1), 1]}, "iso") == '{"a":["2026-01-01T00:00:00Z",1]}'
     assert flat("text") == "text"
     assert flat(None) is None
+
+
+@given(st.dictionaries(any_text | st.integers() | st.none(), odd_values))
+@example({"b": 1, "a": {"d": [Decimal(1)], "c": "\ud800"}})
+def test_the_canonical_text_does_not_depend_on_the_order_of_members(value):
+    shown = plain(value)
+    if len(shown) == len(value):
+        assert canonical(dict(reversed(value.items()))) == canonical(value)
+    assert orjson.loads(canonical(value)) == orjson.loads(orjson.dumps(shown))
+
+
+def test_a_document_is_what_it_holds_in_json_and_its_text_where_fields_have_no_parts():
+    document = Document(canonical({"b": [1.5, None], "a": "é"}))
+    assert orjson.dumps({"it": plain(document)}) == '{"it":{"a":"é","b":[1.5,null]}}'.encode()
+    assert flat(document) == '{"a":"é","b":[1.5,null]}'
+    assert type(flat(document)) is str

@@ -79,7 +79,7 @@ def test_every_built_in_statistic_has_its_table_from_a_migration(store: Store) -
     ours = {
         one.model.__table__.name for one in found if one.model and one.distribution == registry.OURS
     }
-    assert len(ours) == 26
+    assert len(ours) == 28
     assert ours <= tables(store)
 
 

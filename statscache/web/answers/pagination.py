@@ -30,7 +30,7 @@ def headers(url: str, arguments: Arguments, query: Query, page: Page, total: int
 def links(url: str, arguments: Arguments, query: Query, page: Page, total: int) -> dict[str, str]:
     """The URLs of other pages by their relation to this one; see `headers`."""
     return {
-        relation: f"{url}?{_arguments(arguments, target, cursor)}"
+        relation: f"{url}?{_arguments(arguments, target, cursor)}".removesuffix("?")
         for relation, target, cursor in _links(query, page, total, _pages(query, page, total))
     }
 
@@ -71,10 +71,13 @@ def _last(last: Query, total: int) -> Cursor | None:
     """Read from the end, unless the end is not that of the rows but that of the limit."""
     if last.page == 1 or (last.limit is not None and total >= last.limit):
         return None
-    return Cursor(True, None, total - last.skipped)
+    # By the remainder: where rows go meanwhile, the total may be less than what was passed.
+    return Cursor(True, None, (total - 1) % last.rows_per_page + 1)
 
 
 def _arguments(arguments: Arguments, query: Query, cursor: Cursor | None) -> str:
+    if query.each:
+        return urlencode(arguments, doseq=True, quote_via=quote)
     values = {**arguments, "page": [str(query.page)]}
     values.pop("cursor", None)
     if cursor:

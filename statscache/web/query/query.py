@@ -19,6 +19,9 @@ BOUNDS = ("start", "stop", "before")
 PAGING = ("limit", "page", "rows_per_page", "cursor")
 REPEATABLE = frozenset({"fields"})
 ARGUMENTS = REPEATABLE.union(BOUNDS, PAGING, shape.ARGUMENTS, ("order", "format", "callback"))
+CHOOSING = frozenset((*BOUNDS, *PAGING, "order", *shape.SUMMING))
+"""Whoever gives one of these knows which rows, and how many."""
+
 DESCENDING = "desc"
 ASCENDING = "asc"
 
@@ -27,7 +30,8 @@ class Query(NamedTuple):
     """Rows of the statistic `ident`, ordered by timestamp and id, cut at `limit`, one page of them.
 
     `shape` is what becomes of them before they are cut into pages. Times are naive, in UTC; `start`
-    and `stop` belong to the range, `before` does not. Pages count from 1.
+    and `stop` belong to the range, `before` does not. Pages count from 1. With `each` it is the
+    newest so many of each key instead, all on one page.
     """
 
     ident: str
@@ -40,6 +44,7 @@ class Query(NamedTuple):
     page: int
     rows_per_page: int
     shape: Shape = PLAIN
+    each: int | None = None
 
     @property
     def skipped(self) -> int:
@@ -89,6 +94,11 @@ def parse(
         ),
         shape=shown,
     )
+
+
+def each(plugin: BasePlugin, arguments: Arguments) -> int | None:
+    """How many of the newest rows of each key `arguments` mean, if they choose no others."""
+    return None if CHOOSING.intersection(arguments) else plugin.newest_of_each
 
 
 def close(query: Query, now: float) -> Query:

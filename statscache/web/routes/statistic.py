@@ -18,7 +18,7 @@ from ..query import cursors, query
 from ..query.arguments import Arguments
 from ..query.cursors import Cursor
 from ..query.query import BOUNDS, Query
-from ..rows import rows
+from ..rows import newest, rows
 from ..serving import find, serving
 
 COMPLETE_UNTIL = "X-Statscache-Complete-Until"
@@ -38,6 +38,7 @@ def page(name: str) -> Response:
     choice = negotiate(arguments, writing.ALL, suffix)
     now = moment(serving().now())
     wanted = query.parse(plugin, plugin.model, arguments, serving().config, now)
+    wanted = wanted._replace(each=query.each(plugin, arguments))
     with serving().store.reading() as connection:
         return _page(connection, plugin, wanted, arguments, choice)
 
@@ -101,8 +102,13 @@ def _read(
     arguments: Arguments,
     choice: Choice,
 ) -> Response:
-    found = rows.read(connection, model, wanted, cursor)
-    pinned = query.pin(arguments, wanted)
+    if wanted.each:
+        # All that there is stands on this page; with bounds it would be another answer.
+        found, pinned = newest.several(connection, model, wanted), arguments
+        wanted = wanted._replace(rows_per_page=max(1, len(found.rows)))
+    else:
+        found = rows.read(connection, model, wanted, cursor)
+        pinned = query.pin(arguments, wanted)
     total = _total(connection, model, wanted, found, [arguments, pinned])
     body = writing.write(connection, plugin, model, wanted, found, choice.format)
     if choice.format == HTML:

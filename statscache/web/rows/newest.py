@@ -1,4 +1,4 @@
-"""The SQL: the newest row of each key.
+"""The SQL: the newest row of each key, or several of them.
 
 Where an index begins with the key columns, it is walked from key to key, and within each from its
 end (a "loose index scan", as in the PostgreSQL wiki, for any number of columns): the cost grows
@@ -8,13 +8,14 @@ with the number of keys, not with that of the rows.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import aliased
 
-from ...models import CountModel
+from ...models import CountModel, Newest
 from ..query import filters
 from ..query.query import Query
 from . import rows
@@ -33,6 +34,8 @@ def read(connection: Connection, model: Model, query: Query) -> Page:
     keys, names = _keys(model), rows.columns(connection, model, query)
     if not keys:
         ids: Any = sa.select(_newest(aliased(model), query).label("id"))
+    elif _is_one_each(model, keys):
+        ids = sa.select(model.id).where(*rows.conditions(model, query))
     elif _is_indexed(connection, model, keys):
         ids = _walked(model, query, keys)
     else:
@@ -46,17 +49,66 @@ def read(connection: Connection, model: Model, query: Query) -> Page:
     return rows.page(names, connection.execute(statement).all(), more=False)
 
 
+def several(connection: Connection, model: Model, query: Query) -> Page:
+    """Of the rows of `query` the newest of each key, as many as its `each` says, the newest first.
+
+    Of rows of the same moment those with the greater texts come first, and not those that came
+    last. Only filters and fields of `query` matter.
+    """
+    keys, names = _keys(model), rows.columns(connection, model, query)
+    order = [
+        model.timestamp.desc(),
+        *(column.desc() for column in _texts(connection, model)),
+        model.id.desc(),
+    ]
+    if _is_indexed(connection, model, keys):
+        ids = _walked_several(connection, model, query, keys)
+    else:
+        rank = sa.func.row_number().over(partition_by=_columns(model, keys), order_by=order)
+        ranked = sa.select(model.id, rank.label("rank")).where(*rows.conditions(model, query))
+        found = ranked.subquery()
+        ids = sa.select(found.c.id).where(found.c.rank <= query.each)
+    statement = (
+        sa.select(*_columns(model, names), model.timestamp, model.id)
+        .where(model.id.in_(ids))
+        .order_by(*order)
+    )
+    return rows.page(names, connection.execute(statement).all(), more=False)
+
+
+def _texts(connection: Connection, model: Model) -> list[sa.ColumnElement[Any]]:
+    """The columns that are texts, to be compared byte by byte; first what tells of the event."""
+    mapper = sa.inspect(model).mapper
+    kept = mapper.class_.kept if issubclass(mapper.class_, Newest) else "message"
+    names = sorted(rows.names(model), key=lambda name: name != kept)
+    kinds = [(name, mapper.columns[name].type) for name in names]
+    texts = [
+        getattr(model, name)
+        for name, kind in kinds
+        if isinstance(getattr(kind, "impl_instance", kind), sa.String)
+    ]
+    if connection.dialect.name == "sqlite":
+        return texts
+    return [sa.collate(column, "C") for column in texts]
+
+
 def _keys(model: Model) -> Keys:
     """What tells the rows of one window apart: the columns in `by`, or `category`."""
     mapped: Model = sa.inspect(model).mapper.class_
     return mapped.by or tuple({"category"}.intersection(mapped.columns()))
 
 
+def _is_one_each(model: Model, keys: Keys) -> bool:
+    """Whether no two rows have the same keys."""
+    mapped: Model = sa.inspect(model).mapper.class_
+    return issubclass(mapped, Newest) and mapped.unique == tuple(keys)
+
+
 def _is_indexed(connection: Connection, model: Model, keys: Keys) -> bool:
     """Whether an index begins with the keys. Rows that stand aside have no such index."""
     if sa.inspect(model).is_aliased_class:
         return False
-    if issubclass(model, CountModel):
+    if issubclass(model, CountModel | Newest):
         return True
     mapper = sa.inspect(model)
     wanted = [mapper.columns[key].name for key in keys]
@@ -66,7 +118,7 @@ def _is_indexed(connection: Connection, model: Model, keys: Keys) -> bool:
 
 def _walked(model: Model, query: Query, keys: Keys) -> sa.Select[Any]:
     """The id of the newest row of each key, by the index."""
-    walk, each = _walk(model, keys), aliased(model)
+    walk, each = _walk(model, tuple(keys)), aliased(model)
     of_keys = tuple(one for one in query.filters if one[0] in keys)
     others = query._replace(filters=tuple(one for one in query.filters if one not in of_keys))
     return (
@@ -76,6 +128,24 @@ def _walked(model: Model, query: Query, keys: Keys) -> sa.Select[Any]:
     )
 
 
+def _walked_several(
+    connection: Connection, model: Model, query: Query, keys: Keys
+) -> sa.Select[Any]:
+    """The ids of the newest rows of each key, by the index."""
+    walk, each, row = _walk(model, tuple(keys)), aliased(model), aliased(model)
+    of_key = _downwards(row, query, keys, each, _texts(connection, row))
+    newest = of_key.limit(query.each).correlate(each)
+    if connection.dialect.name == "sqlite":
+        one: Any = aliased(model)
+        found = sa.select(one.id).join_from(walk, each, each.id == walk.c.id)
+        return found.join(one, one.id.in_(newest))
+    # PostgreSQL would read all of the table for that, and SQLite knows no such join.
+    side = newest.lateral()
+    found = sa.select(side.c.id).join_from(walk, each, each.id == walk.c.id)
+    return found.join(side, sa.true())
+
+
+@lru_cache(maxsize=256)
 def _walk(model: Model, keys: Keys) -> sa.CTE:
     """The id of one row of each key."""
     at, after = aliased(model), aliased(model)
@@ -110,23 +180,28 @@ def _newest(model: Model, query: Query) -> Id:
 
 
 def _last(model: Model, query: Query, keys: Keys, each: Model) -> Id:
-    """The id of the newest row with the keys of `each`, whatever the start of the range.
+    """The id of the newest row with the keys of `each`, whatever the start of the range."""
+    return _downwards(model, query, keys, each).limit(1).scalar_subquery()
+
+
+def _downwards(
+    model: Model, query: Query, keys: Keys, each: Model, texts: Sequence[Any] = ()
+) -> sa.Select[Any]:
+    """The ids of the rows with the keys of `each`, the newest first, whatever the range's start.
 
     That the keys are equal is said by bounds, and the order begins with them: else PostgreSQL may
     take the index of the timestamps, and so read all that is newer than the last row of a rare key.
     """
-    order = (*_columns(model, keys), model.timestamp, model.id)
+    order = (*_columns(model, keys), model.timestamp)
     # SQLite looks for several columns at once only where the other side is no column.
     same = [sa.func.coalesce(column, column) for column in _columns(each, keys)]
     end = query.stop if query.before is None else min(query.stop, query.before)
     ends = sa.tuple_(*same, sa.literal(end, model.timestamp.type))
     return (
         sa.select(model.id)
-        .where(sa.tuple_(*order[:-1]) <= ends, sa.tuple_(*order[:-2]) >= sa.tuple_(*same))
+        .where(sa.tuple_(*order) <= ends, sa.tuple_(*order[:-1]) >= sa.tuple_(*same))
         .where(*rows.conditions(model, query._replace(start=None)))
-        .order_by(*(column.desc() for column in order))
-        .limit(1)
-        .scalar_subquery()
+        .order_by(*(column.desc() for column in (*order, *texts, model.id)))
     )
 
 

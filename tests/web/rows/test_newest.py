@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from datetime import datetime, timedelta
 
 import pytest
@@ -17,6 +18,8 @@ from statscache.models import (
     CategorizedModel,
     ScalarModel,
     count_model,
+    latest_log_model,
+    latest_model,
 )
 from statscache.store import Store
 from statscache.web.query.query import Query
@@ -27,6 +30,8 @@ AT = datetime(2026, 1, 1)
 EVERYTHING = Query("any", "desc", None, AT + timedelta(days=1), None, (), None, 1, 100)
 
 Counts = count_model("newest-1h", ("branch", "arch"))
+Latest = latest_model("newest-of-all", ("branch", "arch"))
+LatestLog = latest_log_model("newest-logs")
 
 
 class Log(CategorizedLogModel):
@@ -47,6 +52,8 @@ MODELS = {
     Log: ("category",),
     Unindexed: ("category",),
     Scalars: (),
+    Latest: ("branch", "arch"),
+    LatestLog: ("category",),
 }
 # Few moments and keys, so that many rows share some.
 seconds = st.integers(0, 5)
@@ -84,6 +91,8 @@ def fill(connection, model, rows):
             "branch": one,
             "arch": other,
             "category": one,
+            "category_constraint": other,
+            "payload": str(number),
             "message": str(number),
             "volume": number,
             "scalar": number,
@@ -93,6 +102,8 @@ def fill(connection, model, rows):
     names = model.columns()
     if values:
         kept = [{name: row[name] for name in names} for row in values.values()]
+        unique = getattr(model, "unique", ("timestamp", *names))
+        kept = [*{tuple(row[name] for name in unique): row for row in kept}.values()]
         connection.execute(sa.insert(model), kept)
 
 
@@ -129,6 +140,42 @@ def test_it_is_the_newest_of_each_key(connection, model, rows, query, values):
     assert ids(newest.read(connection, model, query)) == expected(connection, model, query)
 
 
+def several(connection, model, query):
+    """The newest `each` of each key, found the slow way."""
+    keys = MODELS[model]
+    names = sorted(model.columns()[1:], key=lambda name: name not in ("message", "payload"))
+    texts = [name for name in names if name not in ("volume", "scalar")]
+    rows = [
+        (row["timestamp"], *(row[name].encode() for name in texts), row["id"])
+        for row in connection.execute(sa.select(model.__table__)).mappings()
+        if row["timestamp"] <= query.stop
+        and all(row[name] in values for name, values in query.filters)
+    ]
+    seen, wanted = Counter(), []
+    for row in sorted(rows, reverse=True):
+        key = tuple(row[1 + texts.index(name)] for name in keys)
+        seen[key] += 1
+        if seen[key] <= query.each:
+            wanted.append(row[-1])
+    return wanted
+
+
+@pytest.mark.parametrize("model", [one for one in MODELS if MODELS[one]])
+@settings(max_examples=60, deadline=None)
+@given(
+    rows=found,
+    each=st.integers(1, 4),
+    stop=seconds,
+    values=st.none() | st.lists(words, min_size=1, max_size=2),
+)
+def test_it_is_the_newest_few_of_each_key(connection, model, rows, each, stop, values):
+    fill(connection, model, rows)
+    query = EVERYTHING._replace(each=each, stop=AT + timedelta(seconds=stop))
+    if values is not None:
+        query = query._replace(filters=((MODELS[model][-1], tuple(values)),))
+    assert ids(newest.several(connection, model, query)) == several(connection, model, query)
+
+
 def test_filters_that_are_no_keys_look_for_older_rows(connection):
     fill(connection, Log, [(0, "a", "", 1), (1, "a", "", 2), (1, "b", "", 2)])
     page = newest.read(connection, Log, EVERYTHING._replace(filters=(("message", ("1",)),)))
@@ -142,22 +189,26 @@ def test_fields_are_chosen_as_elsewhere(connection):
     assert [list(row) for row in page.rows] == [[2], [1]]
 
 
-@pytest.mark.parametrize("model", [Counts, Log])
-def test_no_table_is_read_from_one_end_to_the_other(connection, model):
-    fill(connection, model, [(n // 20, f"k{n % 20}", "x", 1) for n in range(40_000)])
+@pytest.mark.parametrize("read", [newest.read, newest.several])
+@pytest.mark.parametrize("model", [Counts, Log, LatestLog])
+def test_no_table_is_read_from_one_end_to_the_other(connection, model, read):
+    of_key = "{}" if model is LatestLog else "x"
+    fill(connection, model, [(n // 20, f"k{n % 20}", of_key.format(n), 1) for n in range(40_000)])
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(f"ANALYZE {model.__tablename__}")
-    query = EVERYTHING._replace(start=AT, stop=AT + timedelta(seconds=1_000))
-    steps = explained(connection, model, query)
+    query = EVERYTHING._replace(start=AT, stop=AT + timedelta(seconds=1_000), each=8)
+    if read is newest.several:
+        query = query._replace(start=None)
+    steps = explained(connection, read, model, query)
     # Where a key ends in the range, the index of the keys tells; not that of the timestamps.
     assert any(re.search(r"(category|arch)\W.*timestamp\W+<", step) for step in steps)
     # SQLite says "scan", too, where it takes the first of an index.
     scans = [step for step in steps if re.search(r"(Seq Scan on|SCAN) newest_", step)]
     assert [step for step in scans if "COVERING INDEX" not in step] == []
-    assert len(newest.read(connection, model, query).rows) == 20
+    assert len(read(connection, model, query).rows) == (20 if read is newest.read else 160)
 
 
-def explained(connection, model, query):
+def explained(connection, read, model, query):
     """How the database goes about it, a line a step."""
     steps = []
 
@@ -167,6 +218,6 @@ def explained(connection, model, query):
         steps.extend(str(row[-1]) for row in cursor.fetchall())
 
     sa.event.listen(connection, "before_cursor_execute", explain)
-    newest.read(connection, model, query)
+    read(connection, model, query)
     sa.event.remove(connection, "before_cursor_execute", explain)
     return steps
