@@ -3,6 +3,8 @@
 from .base import BaseModel
 from .categorized import CategorizedModel
 from .count import CountModel, count_model
+from .distinct import DistinctModel, distinct_model
+from .histogram import HistogramModel, histogram_model
 from .log import CategorizedLogModel, ConstrainedCategorizedLogModel
 from .scalar import ScalarModel
 
@@ -12,6 +14,10 @@ __all__ = [
     "CategorizedModel",
     "ConstrainedCategorizedLogModel",
     "CountModel",
+    "DistinctModel",
+    "HistogramModel",
     "ScalarModel",
     "count_model",
+    "distinct_model",
+    "histogram_model",
 ]

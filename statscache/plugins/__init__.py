@@ -15,6 +15,8 @@ from ..models import (
 from ..schedule import Schedule, Window
 from .api import BasePlugin
 from .count import Count
+from .distinct import Distinct
+from .histogram import Histogram
 from .subjects import packages, topic_parts, users
 
 __all__ = [
@@ -24,6 +26,8 @@ __all__ = [
     "CategorizedModel",
     "ConstrainedCategorizedLogModel",
     "Count",
+    "Distinct",
+    "Histogram",
     "ScalarModel",
     "Schedule",
     "Window",
