@@ -17,7 +17,7 @@ from ..schedule import Schedule
 from ..text import key as text_key
 from .api import BasePlugin
 
-Found = str | int | tuple[str | int, ...]
+Found = str | float | tuple[str | float, ...]
 """What `count` yields: a key, or a tuple of them, or such a tuple with an amount at its end."""
 
 

@@ -46,7 +46,7 @@ class Histogram(Count):
         """The class of the rows, made when it is first asked for."""
         return histogram_model(self.ident, tuple(self.by), self._quantiles)
 
-    def count(self, message: Message) -> Iterable[Any]:
+    def count(self, message: Message) -> Iterable[Found]:
         """The numbers that `message` brings: bare where there are no key columns, else in a tuple.
 
         The tuple has a text for each key column, and then the number: not below 0, and finite.
