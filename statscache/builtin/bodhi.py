@@ -89,7 +89,7 @@ class BodhiTimeToStable(Histogram):
 
     def count(self, message: Message) -> Iterator[tuple[str, str, float]]:
         start = submitted(message)
-        if start is not None and start <= message["timestamp"]:
+        if start is not None and 0 <= start <= message["timestamp"]:
             yield release(message), kind(message), message["timestamp"] - start
 
 
