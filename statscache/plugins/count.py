@@ -100,8 +100,8 @@ class Count(BasePlugin):
             raise PluginError(
                 f"{self.ident} counts by {', '.join(by) or 'nothing'}, but yielded {found!r}"
             )
-        if self._hidden and amount < 1:
-            raise PluginError(f"{self.ident} can add no amount below 1, but yielded {found!r}")
+        if self._hidden and amount < 0:
+            raise PluginError(f"{self.ident} can take nothing away, but yielded {found!r}")
         return (start, *map(text_key, parts)), amount
 
 

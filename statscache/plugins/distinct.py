@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 
+from ..errors import PluginError
 from ..message import Message
 from ..models.count import Row
 from ..models.distinct import distinct_model, member
@@ -34,7 +35,7 @@ class Distinct(Count):
         The tuple has a text for each key column, and then the member. Nothing yielded is nothing
         counted.
         """
-        raise NotImplementedError
+        raise PluginError(f"{self.ident} lacks `count`, which yields the members of a message")
 
     def _figures(self) -> Iterable[str]:
         return ("distinct",)

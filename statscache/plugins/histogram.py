@@ -52,7 +52,7 @@ class Histogram(Count):
         The tuple has a text for each key column, and then the number: not below 0, and finite.
         Nothing yielded is nothing measured.
         """
-        raise NotImplementedError
+        raise PluginError(f"{self.ident} lacks `count`, which yields the numbers of a message")
 
     def _figures(self) -> Iterable[str]:
         return (name for name, _ in self._quantiles)
