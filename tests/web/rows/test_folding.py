@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from statscache.errors import QueryError
 from statscache.plugins import Distinct, Histogram
@@ -145,6 +145,16 @@ def fill(connection, plugin, sent, parts=1):
         with Session(connection, join_transaction_mode="create_savepoint") as session:
             plugin.handle(session, sent[part::parts])
             session.commit()
+
+
+def old(model, *lacking):
+    """An alias as rows have it that stand aside, of which some columns are not there."""
+    table = model.__table__
+    columns = [
+        sa.cast(sa.null(), one.type).label(one.name) if one.name in lacking else one
+        for one in table.columns
+    ]
+    return aliased(model, sa.select(*columns).subquery(), adapt_on_names=True)
 
 
 def distinct(those):
@@ -302,3 +312,34 @@ def test_the_newest_rows_are_those_of_each_key_s_last_window(connection, sent, d
     page = newest.read(connection, ACTIVE.model, query)
     assert page.columns == names
     assert page.rows == sorted(last.values(), key=lambda row: (-epoch(row[0]), row[1]))
+
+
+FACT = {"arch": "a", "who": "x", "seconds": 5}
+TWICE = [{"timestamp": HOUR, "msg": FACT}, {"timestamp": HOUR + 1, "msg": {**FACT, "who": "y"}}]
+
+
+@pytest.mark.parametrize("plugin", [ACTIVE, TOOK])
+def test_rows_that_stand_aside_are_folded_too(connection, plugin):
+    fill(connection, plugin, TWICE)
+    for asked in ({}, {"every": ["1d"]}, {"pivot": ["arch"]}, {"top": ["1"]}):
+        query = parse(plugin, BASES[2], asked)
+        found = list(rows.stream(connection, plugin.model, query))
+        assert list(rows.stream(connection, old(plugin.model), query)) == found
+    query = parse(plugin, BASES[2], {})
+    page = newest.read(connection, plugin.model, query)
+    assert newest.read(connection, old(plugin.model), query) == page
+    assert len(page.rows) == 1
+
+
+@pytest.mark.parametrize(("plugin", "column"), [(ACTIVE, "distinct"), (TOOK, "p50")])
+def test_what_old_rows_know_nothing_of_is_null(connection, plugin, column):
+    fill(connection, plugin, TWICE)
+    query = parse(plugin, BASES[2], {"fields": [f"volume,{column}"]})
+    model = old(plugin.model, plugin.model.hidden_key)
+    names, found = (
+        rows.columns(connection, model, query),
+        list(rows.stream(connection, model, query)),
+    )
+    assert [dict(zip(names, row, strict=True)) for row in found] == [
+        {"timestamp": moment(HOUR), column: None, "volume": 2}
+    ]
