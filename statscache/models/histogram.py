@@ -34,8 +34,8 @@ _LOG_GAMMA = math.log(_GAMMA)
 class HistogramModel(CountModel):
     """Shows `volume`, how many numbers there are, and quantiles of them, such as `p50`.
 
-    `quantiles`: their names, each with its place in hundredths of a percent. One is the number
-    that has that share of the others below it, the smaller one where it falls between two.
+    `quantiles`: their names, each with its place in hundredths of a percent. A quantile is the
+    smallest of the numbers that such a share of all does not exceed, as `percentile_disc` of SQL.
     """
 
     __abstract__ = True
@@ -63,7 +63,7 @@ class HistogramModel(CountModel):
         found = {"volume": total(volume)}
         for name, share in cls.quantiles.items():
             # Whole numbers: no database rounds them.
-            reached = upto * WHOLE > (whole - 1) * share
+            reached = upto * WHOLE >= whole * share
             found[name] = sa.func.min(sa.case((reached, value)))
         return sa.select(*same, *(found[name] for name in figures)).group_by(*same)
 

@@ -150,12 +150,12 @@ def test_distincts_merge_and_never_sum(client: FlaskClient, query: str, rows: An
 @pytest.mark.parametrize(
     ("query", "rows"),
     [
-        ("", [[1, 60, 60, 2], [2, 10, 10, 4], [8, 1, 1, 1]]),
-        ("every=week", [[2, 10, 60, 6], [9, 1, 1, 1]]),
+        ("", [[1, 60, 60, 2], [2, 10, 1000, 4], [8, 1, 1, 1]]),
+        ("every=week", [[2, 10, 1000, 6], [9, 1, 1, 1]]),
         ("every=year&fields=p50", [[6, 10], [371, 1]]),
         (
             "start=2026-01-05&stop=2026-01-07&fill=0",
-            [[0, None, None, 0], [1, 60, 60, 2], [2, 10, 10, 4]],
+            [[0, None, None, 0], [1, 60, 60, 2], [2, 10, 1000, 4]],
         ),
     ],
 )

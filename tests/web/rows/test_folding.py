@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from collections import defaultdict
 from datetime import datetime, timedelta
-from math import floor
 from pathlib import Path
 
 import pytest
@@ -165,7 +164,7 @@ def quantiles(those):
     """Exactly, and only as near as they are promised."""
     found = sorted(one["seconds"] for one in those)
     places = {
-        name: floor((len(found) - 1) * share / 1000)
+        name: max(-(-len(found) * share // 1000) - 1, 0)
         for name, share in (("p0", 0), ("p50", 500), ("p99_9", 999), ("p100", 1000))
     }
     return {
