@@ -6,7 +6,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from statscache.builtin import volume
+from statscache.builtin import bodhi, contributions, koji, pagure, volume
 from statscache.builtin.audit import Audit
 from statscache.config import DAY, SETTINGS, Config, Setting
 from statscache.plugins import BasePlugin, Schedule
@@ -22,6 +22,8 @@ STATISTICS: tuple[list[type[BasePlugin]], ...] = (
     volume.volume_by_package,
     volume.volume_by_user,
     [Audit],
+    *([plugin] for plugin in (*contributions.contributions, *pagure.pagure, *bodhi.bodhi)),
+    koji.koji,
 )
 
 

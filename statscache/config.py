@@ -42,6 +42,8 @@ RETENTION: dict[str, float | None] = {
     "volume-by-*-1m": 90,
     "volume-by-*-1h": 730,
     "audit-1m": 90,
+    "koji-builds-1h": 730,
+    "active-contributors-by-category-1d": 1_095,
 }
 
 DISABLED = (
@@ -49,6 +51,8 @@ DISABLED = (
     "volume-by-category-5s",
     *(f"volume-by-{key}-{length}" for key in ("topic", "package") for length in ("1s", "5s", "1m")),
     "volume-by-user-*",
+    "contributions-by-user-*",
+    "pagure-contributions-by-user-*",
 )
 
 SETTINGS = {

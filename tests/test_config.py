@@ -263,6 +263,11 @@ def _tuple(value):
         *((f"volume-by-package-{length}", True) for length in ("1h", "1d")),
         *((f"volume-by-package-{length}", False) for length in ("1s", "5s", "1m")),
         *((f"volume-by-user-{length}", False) for length in ("1s", "5s", "1m", "1h", "1d")),
+        *((f"koji-builds-{length}", True) for length in ("1h", "1d")),
+        *((f"bodhi-{what}-1d", True) for what in ("updates", "time-to-stable")),
+        *((f"active-contributors-{what}1d", True) for what in ("", "by-category-")),
+        *((f"pagure-contributions-{what}1d", True) for what in ("", "by-project-")),
+        *((f"{what}contributions-by-user-1d", False) for what in ("", "pagure-")),
         ("builds-by-state-1h", True),
     ],
 )
@@ -321,6 +326,10 @@ def test_every_default_that_is_off_can_be_named_to_run():
         ("volume-by-topic-1h", 730),
         ("volume-by-topic-1d", None),
         ("audit-1m", 90),
+        ("koji-builds-1h", 730),
+        ("koji-builds-1d", None),
+        ("active-contributors-1d", None),
+        ("active-contributors-by-category-1d", 1_095),
         ("builds-by-state-1h", None),
     ],
 )

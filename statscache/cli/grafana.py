@@ -85,9 +85,10 @@ def _panel(statistic: Statistic) -> Panel:
     about = str(plugin.summary or (plugin.__doc__ or "").partition("\n")[0])
     if model is None or not issubclass(model, CountModel):
         return Panel(statistic.ident, about, "table", f"/api/{statistic.ident}/latest?time=ms")
-    pivot = f"&pivot={model.by[0]}&top={TOP}" if model.by else ""
+    by = model.shown_by()
+    pivot = f"&pivot={by[0]}&top={TOP}" if by else ""
     path = f"/api/{statistic.ident}?{SERIES}{pivot}&rows_per_page={ROWS}"
-    return Panel(statistic.ident, about, "timeseries", path, stacked=bool(model.by))
+    return Panel(statistic.ident, about, "timeseries", path, stacked=bool(by))
 
 
 def _dashboard(title: str, url: str, panels: Iterable[Panel]) -> dict[str, Any]:

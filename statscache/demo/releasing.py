@@ -8,6 +8,9 @@ from typing import Any
 from .building import koji_tag
 from .cast import Cast, Msg, Sent, fedora
 
+WAITING = 9 * 86_400
+"""Seconds that an update may have been in testing."""
+
 
 def bodhi_update(c: Cast) -> list[Sent]:
     """An update is submitted, tested and, in the end, edited or asked to go somewhere."""
@@ -37,16 +40,16 @@ def updates_push(c: Cast) -> list[Sent]:
     return [
         koji_tag(c, 10, "tag", "bodhi", f"{c.branch}-{tag}"),
         koji_tag(c, 20, "untag", "bodhi", f"{c.branch}-updates-{status}-pending"),
-        _bodhi(c, 60, f"complete.{status}"),
+        _bodhi(c, 60, f"complete.{status}", submitted=c.now - c.number % WAITING),
     ]
 
 
-def _bodhi(c: Cast, after: float, event: str, **msg: Any) -> Sent:
+def _bodhi(c: Cast, after: float, event: str, submitted: float | None = None, **msg: Any) -> Sent:
     update = {
         "alias": f"FEDORA-{c.day[:4]}-{c.sha[:10]}",
         "bugs": [],
         "builds": [{"epoch": 0, "nvr": c.nvr, "signed": True}],
-        "date_submitted": c.now,
+        "date_submitted": c.now if submitted is None else submitted,
         "karma": c.number % 4,
         "notes": f"Update to {c.version}.",
         "release": {"branch": c.branch, "id_prefix": "FEDORA", "name": c.branch.upper()},

@@ -3,6 +3,8 @@
 from .base import BaseModel
 from .categorized import CategorizedModel
 from .count import CountModel, count_model
+from .distinct import DistinctModel, distinct_model
+from .histogram import HistogramModel, histogram_model
 from .latest import LatestModel, Newest, latest_log_model, latest_model
 from .log import CategorizedLogModel, ConstrainedCategorizedLogModel
 from .scalar import ScalarModel
@@ -13,10 +15,14 @@ __all__ = [
     "CategorizedModel",
     "ConstrainedCategorizedLogModel",
     "CountModel",
+    "DistinctModel",
+    "HistogramModel",
     "LatestModel",
     "Newest",
     "ScalarModel",
     "count_model",
+    "distinct_model",
+    "histogram_model",
     "latest_log_model",
     "latest_model",
 ]

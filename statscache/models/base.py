@@ -51,6 +51,17 @@ class BaseModel(DeclarativeBase):
         return ["timestamp", *sorted(names - {"id", "timestamp"})]
 
     @classmethod
+    def column_types(cls) -> dict[str, sa.types.TypeEngine[Any]]:
+        """The types of `columns`."""
+        mapped = sa.inspect(cls).columns
+        return {name: mapped[name].type for name in cls.columns()}
+
+    @classmethod
+    def shown_by(cls) -> tuple[str, ...]:
+        """Those of the key columns that a row shows."""
+        return cls.by
+
+    @classmethod
     def to_json(cls, instances: Iterable[Any]) -> str:
         """The instances as a JSON array of objects; `timestamp` in epoch seconds."""
         columns = cls.columns()

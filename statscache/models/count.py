@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from operator import itemgetter
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -32,20 +32,54 @@ Amounts = Mapping[Row, int] | Mapping[Row, tuple[int, ...]]
 Addition = tuple[int, *tuple[int | str, ...]]
 """A row, and behind it what to add to each of its sums."""
 
+Columns = Mapping[str, sa.ColumnElement[Any]]
+"""By the names in `stored`."""
+
 
 class CountModel(BaseModel):
     """`volume`: how often. Unique by `timestamp` and the key columns, which are named in `by`.
 
     `sums` names the columns that are added to: `volume`, and others after it where there are any.
+    `figures` names what is shown beside the keys, of whatever windows: the sums of these columns.
+
+    In a subclass the last key column can be hidden: rows are alike but for it, `figures` are made
+    of them when they are read, and there may be other figures than sums.
     """
 
     __abstract__ = True
 
     sums: ClassVar[tuple[str, ...]] = ("volume",)
+    figures: ClassVar[tuple[str, ...]] = ("volume",)
+    hidden_key: ClassVar[str | None] = None
 
     @declared_attr
     def volume(cls) -> Mapped[int]:  # noqa: N805
         return mapped_column(BigInt, nullable=False)
+
+    @classmethod
+    def columns(cls) -> list[str]:
+        return ["timestamp", *sorted((*cls.shown_by(), *cls.figures))]
+
+    @classmethod
+    def shown_by(cls) -> tuple[str, ...]:
+        return tuple(name for name in cls.by if name != cls.hidden_key)
+
+    @classmethod
+    def stored(cls) -> tuple[str, ...]:
+        """The columns that `figures` are made of."""
+        return cls.sums if cls.hidden_key is None else (cls.hidden_key, *cls.sums)
+
+    @classmethod
+    def counts(cls, figure: str) -> bool:
+        """Whether the figure is how many there are, so that it is 0 where nothing happened."""
+        return figure in cls.figures
+
+    @classmethod
+    def fold(
+        cls, group: Sequence[sa.ColumnElement[Any]], stored: Columns, figures: Sequence[str]
+    ) -> sa.Select[Any]:
+        """All rows that have the same `group` as one row: `group`, and then `figures`."""
+        return sa.select(*group, *(total(stored[name]) for name in figures)).group_by(*group)
 
     @classmethod
     def add(cls, session: Session, amounts: Amounts) -> None:
@@ -67,6 +101,14 @@ class CountModel(BaseModel):
             some = rows[: MOST_TOUCHED + 1]
             # Behind the keys stand the amounts.
             touched.update((row[0], tuple(zip(cls.by, row[1:], strict=False))) for row in some)
+
+
+Model = TypeVar("Model", bound=CountModel)
+
+
+def total(column: sa.ColumnElement[Any]) -> sa.ColumnElement[int]:
+    """The sum of the column, as whole a number as it is."""
+    return sa.cast(sa.func.sum(column), sa.BigInteger)
 
 
 def _additions(amounts: Mapping[Row, Any], several: bool) -> list[Addition]:
@@ -141,25 +183,36 @@ def count_model(ident: str, by: tuple[str, ...], also: tuple[str, ...] = ()) -> 
 
     `also` names whole numbers that are added to as `volume` is.
     """
+    columns = {column: mapped_column(BigInt, nullable=False) for column in also}
+    sums = ("volume", *also)
+    return made(CountModel, ident, by, sums=sums, figures=sums, **columns)
+
+
+def made(base: type[Model], ident: str, by: tuple[str, ...], **members: Any) -> type[Model]:
+    """A subclass of `base` for the table of the statistic `ident`, with all its key columns.
+
+    `members` are the others that it has.
+    """
     name = table_name(ident)
-    columns: dict[str, Any] = {column: mapped_column(Key, nullable=False) for column in by}
-    columns |= {column: mapped_column(BigInt, nullable=False) for column in also}
+    columns = {column: mapped_column(Key, nullable=False) for column in by}
     indexes: list[sa.schema.SchemaItem] = [
         sa.UniqueConstraint("timestamp", *by, name=f"{name}_key")
     ]
-    if by:
-        indexes.append(sa.Index(f"{name}_history", *by, "timestamp"))
+    # Nobody asks for what is hidden.
+    shown = [column for column in by if column != base.hidden_key]
+    if shown:
+        indexes.append(sa.Index(f"{name}_history", *shown, "timestamp"))
     return type(
         f"Count_{name}",
-        (CountModel,),
+        (base,),
         {
             "__tablename__": name,
             "__table_args__": tuple(indexes),
             "__module__": __name__,
             "by": by,
-            "sums": ("volume", *also),
             # The unique constraint begins with the timestamp and serves as its index.
             "timestamp": mapped_column(Time, nullable=False),
             **columns,
+            **members,
         },
     )

@@ -17,6 +17,8 @@ from ..models import (
 from ..schedule import Schedule, Window
 from .api import BasePlugin
 from .count import Count
+from .distinct import Distinct
+from .histogram import Histogram
 from .latest import Latest
 from .subjects import packages, topic_parts, users
 
@@ -27,6 +29,8 @@ __all__ = [
     "CategorizedModel",
     "ConstrainedCategorizedLogModel",
     "Count",
+    "Distinct",
+    "Histogram",
     "Latest",
     "ScalarModel",
     "Schedule",

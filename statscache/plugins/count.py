@@ -17,7 +17,7 @@ from ..schedule import Schedule
 from ..text import key as text_key
 from .api import BasePlugin
 
-Found = str | int | tuple[str | int, ...]
+Found = str | float | tuple[str | float, ...]
 """What `count` yields: a key, or a tuple of them, or such a tuple with an amount at its end."""
 
 
@@ -30,6 +30,9 @@ class Count(BasePlugin):
 
     by: ClassVar[tuple[str, ...]] = ()
 
+    _hidden: ClassVar[tuple[str, ...]] = ()
+    """Key columns behind those in `by`, which are stored and not shown."""
+
     def __init__(
         self,
         schedule: Schedule | None,
@@ -39,7 +42,8 @@ class Count(BasePlugin):
         super().__init__(schedule, config, model)
         if schedule is None:
             raise PluginError(f"{type(self).__name__} counts in windows: give it an interval")
-        refuse_odd_columns(self.by, CountModel)
+        refuse_odd_columns(self.by, {*dir(CountModel), *self._hidden, *self._figures()})
+        self._stored_by = (*self.by, *self._hidden)
         self._length = schedule.length
 
     @cached_property
@@ -54,6 +58,10 @@ class Count(BasePlugin):
         statistic without key columns. Nothing yielded is nothing counted.
         """
         return ((),)
+
+    def _figures(self) -> Iterable[str]:
+        """The columns that the rows show beside `volume` and those in `by`."""
+        return ()
 
     def handle(self, session: Session, messages: Sequence[Message]) -> None:
         amounts: Counter[Row] = Counter()
@@ -70,36 +78,41 @@ class Count(BasePlugin):
             if isinstance(found, str):
                 raise PluginError(f"count returned the text {found!r}: yield it, or return a list")
             for key in found:
-                # Equal keys are equal texts: 1, 1.0 and True must not be taken for one another.
-                yield window, key if type(key) is str or key == () else self._texts(key)
+                yield window, self._texts(key)
 
     def _texts(self, found: Any) -> Found:
         """The key with its parts as texts, but for an amount at its end."""
+        # Equal keys are equal texts: 1, 1.0 and True must not be taken for one another.
+        if type(found) is str or found == ():
+            plain: Found = found
+            return plain
         parts = found if isinstance(found, tuple) else (found,)
-        columns = len(self.by)
+        columns = len(self._stored_by)
         return (*map(str, parts[:columns]), *parts[columns:])
 
     def _row(self, start: int, found: Found) -> tuple[Row, int]:
         parts: Sequence[Any] = found if isinstance(found, tuple) else (found,)
         amount = 1
-        if len(parts) == len(self.by) + 1 and isinstance(parts[-1], int):
+        by = self._stored_by
+        if len(parts) == len(by) + 1 and isinstance(parts[-1], int):
             amount, parts = parts[-1], parts[:-1]
-        if len(parts) != len(self.by):
+        if len(parts) != len(by):
             raise PluginError(
-                f"{self.ident} counts by {', '.join(self.by) or 'nothing'}, but yielded {found!r}"
+                f"{self.ident} counts by {', '.join(by) or 'nothing'}, but yielded {found!r}"
             )
+        if self._hidden and amount < 0:
+            raise PluginError(f"{self.ident} can take nothing away, but yielded {found!r}")
         return (start, *map(text_key, parts)), amount
 
 
-def refuse_odd_columns(by: object, base: type[BaseModel]) -> None:
-    """Refuse what cannot name the key columns of a subclass of `base`.
+def refuse_odd_columns(by: object, taken: set[str]) -> None:
+    """Refuse what cannot name key columns, beside the names that are `taken`.
 
     Raises:
         PluginError: it says which name.
     """
     if not isinstance(by, tuple | list):
         raise PluginError(f"`by` is {by!r}: name the key columns in a tuple, as in ('state',)")
-    taken = set(dir(base))
     for name in by:
         if not isinstance(name, str) or not name.isidentifier() or name.lower() in taken:
             raise PluginError(f"{name!r} in `by` cannot be the name of a key column")

@@ -47,7 +47,7 @@ class Latest(BasePlugin):
                 f"{type(self).__name__} keeps one row for each key, whenever that was: leave its "
                 "interval out"
             )
-        refuse_odd_columns(self.by, LatestModel)
+        refuse_odd_columns(self.by, set(dir(LatestModel)))
         if not self.by:
             raise PluginError(f"{type(self).__name__} has no key columns: name them in `by`")
 

@@ -32,7 +32,7 @@ def put(connection: Connection, ident: str, model: type[BaseModel]) -> None:
     found = _columns(connection, table.name)
     if not _columns(connection, _name(ident)):
         _copy(connection, model, _name(ident))
-    views.show(connection, ident, _name(ident))
+    views.show(connection, ident, _name(ident), model)
     if found == {column.name for column in table.columns}:
         # Whoever reads just now still sees them.
         connection.execute(sa.delete(table))
@@ -57,7 +57,7 @@ def show(connection: Connection, ident: str, model: type[BaseModel]) -> None:
     """Let the view of the statistic show the rows that are served."""
     name = _name(ident)
     aside = _is_recalled(connection, ident) and sa.inspect(connection).has_table(name)
-    views.show(connection, ident, name if aside else _own(model).name)
+    views.show(connection, ident, name if aside else _own(model).name, model)
 
 
 def source(connection: Connection, ident: str, model: type[BaseModel]) -> Any:

@@ -25,11 +25,13 @@ from .database import Store
 
 VERSION_TABLE = "statscache_version"
 
-STATISTICS = (
-    f"{TABLE_PREFIX}volume",
-    f"{TABLE_PREFIX}audit_1m",
-    f"{TABLE_PREFIX}latest_message_per_topic",
-    f"{TABLE_PREFIX}release_engineering_event_logs",
+STATISTICS = tuple(
+    f"{TABLE_PREFIX}{name}"
+    for name in (
+        *("active_contributors", "audit_1m", "bodhi_time_to_stable", "bodhi_updates"),
+        *("contributions_by_user", "koji_builds", "latest_message_per_topic"),
+        *("pagure_contributions", "release_engineering_event_logs", "volume"),
+    )
 )
 """The tables of the built-in statistics begin like this."""
 

@@ -7,10 +7,12 @@ read these, and no table of ours.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from ..models import BaseModel, CountModel
 from ..models.count import TABLE_PREFIX, table_name
 
 SCHEMA = "statscache"
@@ -26,29 +28,24 @@ def name(ident: str) -> str:
     return table_name(ident).removeprefix(TABLE_PREFIX)
 
 
-def show(connection: Connection, ident: str, table: str) -> None:
-    """Let the view of the statistic `ident` show the rows of `table`.
+def show(connection: Connection, ident: str, table: str, model: type[BaseModel]) -> None:
+    """Let the view of the statistic `ident` show the rows of `table`, folded as `model` does it.
 
     Its times are `timestamptz`, and there is no id. Nothing happens where it does so already, on
     SQLite, and where this user may not make views in our schema.
     """
     if not _may_create(connection):
         return
-    columns = sa.inspect(connection).get_columns(table)
-    shown = {column["name"]: column["type"] for column in columns if column["name"] != "id"}
-    comment = f"The rows of {ident}, from {table}: {', '.join(shown)}"
+    shown = _shown(connection, table, model)
+    comment = f"The rows of {ident}, from {table}: {', '.join(shown.selected_columns.keys())}"
     view = _full_name(connection, ident)
     if connection.execute(_COMMENT, {"view": view}).scalar() == comment:
         return
-    quote = connection.dialect.identifier_preparer.quote
-    selected = ", ".join(_selected(connection, shown))
     connection.exec_driver_sql(f"DROP VIEW IF EXISTS {view}")
-    connection.exec_driver_sql(f"CREATE VIEW {view} AS SELECT {selected} FROM {quote(table)}")
+    connection.exec_driver_sql(f"CREATE VIEW {view} AS {_literal(connection, shown)}")
     # A comment takes no bound parameter.
-    literal = sa.literal(comment).compile(
-        dialect=connection.dialect, compile_kwargs={"literal_binds": True}
-    )
-    connection.execute(sa.text(f"COMMENT ON VIEW {view} IS {literal}".replace(":", r"\:")))
+    text = _literal(connection, sa.literal(comment))
+    connection.execute(sa.text(f"COMMENT ON VIEW {view} IS {text}".replace(":", r"\:")))
 
 
 def hide(connection: Connection, ident: str) -> None:
@@ -89,12 +86,41 @@ def _full_name(connection: Connection, ident: str) -> str:
     return f"{quote(SCHEMA)}.{quote(name(ident))}"
 
 
-def _selected(
-    connection: Connection, columns: dict[str, sa.types.TypeEngine[object]]
-) -> Iterator[str]:
-    quote = connection.dialect.identifier_preparer.quote
-    for column, kind in columns.items():
-        if isinstance(kind, sa.DateTime) and not kind.timezone:
-            yield f"{quote(column)} AT TIME ZONE 'UTC' AS {quote(column)}"
-        else:
-            yield quote(column)
+def _shown(connection: Connection, table: str, model: type[BaseModel]) -> sa.Select[Any]:
+    """What the view selects."""
+    rows = _rows(connection, table)
+    if not issubclass(model, CountModel) or model.hidden_key is None:
+        return rows
+    found = rows.subquery()
+    group, stored = ("timestamp", *model.shown_by()), model.stored()
+    if not {*group, *stored} <= {*found.c.keys()}:
+        # Rows that stand aside, from another version.
+        return rows
+    columns = {name: found.c[name] for name in stored}
+    return model.fold([found.c[name] for name in group], columns, model.figures)
+
+
+def _rows(connection: Connection, table: str) -> sa.Select[Any]:
+    """The rows of `table`, without ids, as they are stored."""
+    stored = {
+        column["name"]: column["type"]
+        for column in sa.inspect(connection).get_columns(table)
+        if column["name"] != "id"
+    }
+    source = sa.table(table, *map(sa.column, stored))
+    return sa.select(
+        *(
+            sa.func.timezone("UTC", column).label(name) if _is_naive(stored[name]) else column
+            for name, column in source.c.items()
+        )
+    )
+
+
+def _is_naive(kind: sa.types.TypeEngine[Any]) -> bool:
+    return isinstance(kind, sa.DateTime) and not kind.timezone
+
+
+def _literal(connection: Connection, clause: sa.ClauseElement) -> str:
+    """The SQL with its values in it."""
+    options = {"literal_binds": True}
+    return str(clause.compile(dialect=connection.dialect, compile_kwargs=options))

@@ -55,8 +55,10 @@ class Part(NamedTuple):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The columns that tell rows apart, behind the timestamp."""
-        return tuple(name for name in self.model.columns()[1:] if name not in self.sums)
+        """The columns that tell rows apart, behind the timestamp; in the order of `add`."""
+        if issubclass(self.model, CountModel):
+            return self.model.by
+        return tuple(self.model.columns()[1:])
 
     @property
     def unique(self) -> tuple[str, ...]:

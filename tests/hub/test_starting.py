@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 import time
 from collections.abc import Iterator
@@ -35,7 +36,7 @@ def test_a_hub_with_the_shipped_configuration_says_little(hub):
 
     no_qpid, counts, listens = (line.split(maxsplit=2)[2] for line in hub.log.splitlines())
     assert no_qpid.startswith("WARNING  moksha.hub: Cannot find qpid python module.")
-    assert counts.startswith("INFO     statscache.engine: 13 statistics are kept in sqlite:")
+    assert re.match(r"INFO     statscache.engine: \d+ statistics are kept in sqlite:", counts)
     assert listens == "INFO     statscache.consumer: listening to the bus"
 
 

@@ -13,7 +13,8 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.orm import Session
 
-from statscache.models import CountModel, count_model
+from statscache.models import CountModel, count_model, distinct_model, histogram_model
+from statscache.models.histogram import bin_of
 from statscache.store import Store, aside, owed, schema, views
 
 LONG = "x" * 255
@@ -162,3 +163,27 @@ def test_sqlite_has_no_views(sqlite_uri: str) -> None:
     with store.reading() as connection:
         assert sa.inspect(connection).get_view_names() == []
     store.close()
+
+
+def test_rows_that_are_folded_on_reading_are_folded_in_the_view(store: Store) -> None:
+    visits = distinct_model("visits-1s", ("door",))
+    waits = histogram_model("waits-1s", (), (("p50", 5_000), ("p100", 10_000)))
+    with store.writing() as connection, Session(connection) as session:
+        schema.create_missing(connection, [visits, waits])
+        aside.show(connection, "visits-1s", visits)
+        aside.show(connection, "waits-1s", waits)
+        visits.add(session, {(int(NOW), "front", who): 2 for who in ("x", "y")})
+        waits.add(session, {(int(NOW), bin_of(5)): 3, (int(NOW), bin_of(7_000)): 2})
+        session.flush()
+    at = datetime.fromtimestamp(NOW, UTC)
+    with store.reading() as connection:
+        assert rows(connection, "visits-1s") == [(at, "front", 2, 4)]
+        assert rows(connection, "waits-1s") == [(at, 5, float(bin_of(5)), float(bin_of(7_000)))]
+
+
+def test_old_rows_of_a_plain_count_are_shown_as_they_were(store: Store, reader: Connection) -> None:
+    made(store, "names-1s", "a")
+    visits = distinct_model("names-1s-new", ("name",))
+    with store.writing() as connection:
+        views.show(connection, "names-1s", "stat_names_1s", visits)
+    assert [row[1:] for row in rows(reader, "names-1s")] == [("a", 3)]

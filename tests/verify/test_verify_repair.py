@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
+from datetime import timedelta
 from typing import Any
 
 import faults
@@ -18,7 +19,7 @@ from worlds import HOUR, SPAN, Heard, MakeWorld, World
 from statscache.errors import JournalInUseError
 from statscache.journal import Span, lock
 from statscache.models import CategorizedLogModel
-from statscache.plugins import BasePlugin, Schedule
+from statscache.plugins import BasePlugin, Count, Distinct, Histogram, Schedule
 from statscache.store import checkpoints, tables
 from statscache.store.tables import RECALLED
 from statscache.times import moment
@@ -48,6 +49,33 @@ class Says(BasePlugin):
             session.add(Said(timestamp=time, category=one["topic"], message=said))
 
 
+class Unsorted(Count):
+    """Its key columns are not in the order of the alphabet."""
+
+    name, by, interval = "unsorted", ("name", "half"), timedelta(hours=1)
+
+    def count(self, message: dict[str, Any]) -> Iterator[tuple[str, str]]:
+        yield f"name {message['msg']['new']}", f"half {message['msg']['new'] % 2}"
+
+
+class Halves(Distinct):
+    """The different numbers, by half."""
+
+    name, by, interval = "halves", ("half",), timedelta(hours=1)
+
+    def count(self, message: dict[str, Any]) -> Iterator[tuple[str, str]]:
+        yield f"half {message['msg']['new'] % 2}", str(message["msg"]["new"])
+
+
+class Sizes(Histogram):
+    """The numbers as sizes."""
+
+    name, interval = "sizes", timedelta(hours=1)
+
+    def count(self, message: dict[str, Any]) -> Iterator[int]:
+        yield message["msg"]["new"]
+
+
 def spoil(world: World, ident: str, key: faults.Key, sums: faults.Sums | None) -> None:
     (one,) = (one for one in world.statistics if one.ident == ident)
     faults.write(world.engine.store, one, key, sums)
@@ -71,6 +99,22 @@ def test_a_statistic_to_which_nothing_can_be_added_counts_anew(make_world: MakeW
     assert [(ident, start) for ident, start, _ in owed(world.engine.store, RECALLED)] == [
         ("says", float(STAMP))
     ]
+
+
+def test_rows_are_mended_by_their_keys_also_by_those_that_are_hidden(
+    make_world: MakeWorld,
+) -> None:
+    world = make_world(Unsorted, Halves, Sizes)
+    world.hear(Heard(message(one, timestamp=STAMP + 10 * one), STAMP + 100) for one in range(20))
+    world.count()
+    truth = world.stored()
+    for ident, rows in truth.items():
+        keys = sorted(rows)
+        spoil(world, ident, keys[0], None)
+        spoil(world, ident, keys[1], (7,))
+        spoil(world, ident, (*keys[2][:-1], "never heard of"), (1,))
+    assert world.repair(world.compare()).left == []
+    assert world.stored() == truth
 
 
 def test_a_window_that_has_only_just_ended_is_left_as_it_is(world: World) -> None:

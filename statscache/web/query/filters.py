@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from ... import times
 from ...errors import QueryError
-from ...models import BaseModel
+from ...models import BaseModel, CountModel
 from ...text import KEY_LENGTH, key, storable
 from .arguments import Arguments
 
@@ -26,6 +26,13 @@ _DECIMAL = re.compile(r"[+-]?\d{1,40}(\.\d{0,40})?", re.ASCII)
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
 
+def columns(model: type[BaseModel]) -> list[str]:
+    """The columns that can be asked for: not figures that are made only when rows are read."""
+    if issubclass(model, CountModel) and model.hidden_key is not None:
+        return [name for name in model.columns() if name not in model.figures]
+    return model.columns()
+
+
 def parse(model: type[BaseModel], arguments: Arguments, now: datetime) -> Filters:
     """What `arguments` ask of the columns of `model`; `now` is naive, in UTC.
 
@@ -34,6 +41,11 @@ def parse(model: type[BaseModel], arguments: Arguments, now: datetime) -> Filter
             be compared.
     """
     names = sorted(set(model.columns()).intersection(arguments))
+    known = columns(model)
+    for name in names:
+        if name not in known:
+            allowed = f"nothing: rows can be asked for by {', '.join(known)}"
+            raise QueryError(name, arguments[name][0], allowed)
     return tuple(
         (name, tuple(_value(model, name, text, now) for text in arguments[name])) for name in names
     )

@@ -34,16 +34,17 @@ class Shape(NamedTuple):
     seconds, milliseconds or ISO 8601. `links`: each row brings links to its messages.
 
     The others are for rows that can be summed. `interval`: the seconds of the statistic's own
-    windows. `every`: windows to sum over. `pivot`: the key column whose keys become columns. `by`,
-    `sums`: of the key columns, and of the columns that are added to, those that are left. `fill`:
-    the number where there is none. `open`: whether windows are shown that are not over yet. `top`:
-    how many keys are shown, the rest as one.
+    windows. `folds`: its rows are never shown as they are stored. `every`: windows to sum over.
+    `pivot`: the key column whose keys become columns. `by`, `sums`: of the key columns, and of the
+    figures, those that are left. `fill`: the number where there is none. `open`: whether windows
+    are shown that are not over yet. `top`: how many keys are shown, the rest as one.
     """
 
     fields: tuple[str, ...] | None = None
     time: str = SECONDS
     links: bool = False
     interval: int | None = None
+    folds: bool = False
     every: Every | None = None
     pivot: str | None = None
     by: tuple[str, ...] = ()
@@ -55,6 +56,11 @@ class Shape(NamedTuple):
     @property
     def is_summed(self) -> bool:
         """Whether the rows are others than those that are stored."""
+        return self.folds or self.asks_for_sums
+
+    @property
+    def asks_for_sums(self) -> bool:
+        """Whether the request wants others than the statistic has by itself."""
         return (self.every, self.pivot, self.fill, self.top) != (None,) * 4
 
     @property
@@ -95,11 +101,12 @@ def parse(plugin: BasePlugin, model: type[BaseModel], arguments: Arguments) -> S
 def _summing(shape: Shape, model: type[CountModel], interval: int, arguments: Arguments) -> Shape:
     text, zone = args.one(arguments, "every"), _zone(arguments)
     pivot, fields = args.one(arguments, "pivot"), shape.fields or model.columns()
-    if pivot is not None and pivot not in model.by:
+    if pivot is not None and pivot not in model.shown_by():
         raise QueryError("pivot", pivot, _keys(model))
-    by, sums = ([name for name in of if name in fields] for of in (model.by, model.sums))
+    by, sums = ([name for name in of if name in fields] for of in (model.shown_by(), model.figures))
     shape = shape._replace(
         interval=interval,
+        folds=model.hidden_key is not None,
         every=None if text is None else every.parse(text, zone, interval),
         pivot=pivot,
         by=tuple(by) if pivot is None else (pivot,),
@@ -114,8 +121,8 @@ def _summing(shape: Shape, model: type[CountModel], interval: int, arguments: Ar
 
 def _check(shape: Shape, model: type[CountModel], arguments: Arguments) -> None:
     """Refuse what does not go together."""
-    if shape.is_summed and not shape.sums:
-        allowed = f"one of {', '.join(model.sums)} among them, since rows are summed"
+    if shape.asks_for_sums and not shape.sums:
+        allowed = f"one of {', '.join(model.figures)} among them, since rows are summed"
         raise QueryError("fields", ",".join(arguments["fields"]), allowed)
     if shape.top is not None and not shape.by:
         raise QueryError("top", str(shape.top), "where a key column is shown")
@@ -159,4 +166,5 @@ def _is_on(arguments: Arguments, name: str, default: str) -> bool:
 
 
 def _keys(model: type[CountModel]) -> str:
-    return f"a key column: {', '.join(model.by)}" if model.by else "nothing: there are no keys"
+    by = model.shown_by()
+    return f"a key column: {', '.join(by)}" if by else "nothing: there are no keys"

@@ -22,7 +22,7 @@ from ..answers.answers import as_json
 from ..answers.description import COLUMNS, describe
 from ..answers.negotiation import CSV, HTML, JSON, MEDIA, NDJSON
 from ..query import arguments as args
-from ..query import query, shape
+from ..query import filters, query, shape
 from ..serving import serving
 from . import export, latest
 from .coverage import ARGUMENTS as OF_COVERAGE
@@ -203,15 +203,14 @@ def _filters(model: type[BaseModel]) -> list[Described]:
             {"type": "array", "items": {"type": "string"}},
             "Rows where the column has this value, or one of these.",
         )
-        for name in model.columns()
+        for name in filters.columns(model)
         if name not in PARAMETERS
     ]
 
 
 def _rows(model: type[BaseModel]) -> Described:
     """Rows; which members they have depends on `fields`, and with `pivot` the keys are members."""
-    columns = sa.inspect(model).columns
-    members = {name: _value(columns[name].type) for name in model.columns()}
+    members = {name: _value(kind) for name, kind in model.column_types().items()}
     members["timestamp"] = {
         "type": ["number", "string"],
         "description": "Start of the window, UTC.",

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 from ...errors import QueryError
 from ..query.query import Query
 from ..query.shape import MOST_KEYS
-from . import span
+from . import folding, span
 from .span import Model
 
 Key = tuple[str, ...]
@@ -72,17 +72,12 @@ def _all(connection: Connection, model: Model, query: Query) -> list[Key]:
 
 
 def _greatest(connection: Connection, model: Model, query: Query, number: int) -> list[Key]:
-    """The keys with the greatest sums, and one more if there is one; of equals the smaller."""
-    by = _columns(model, query)
-    amount = sa.func.sum(getattr(model, query.shape.sums[0]))
-    ranked = (
-        sa.select(*by)
-        .where(*span.conditions(model, query, span.asked(query)))
-        .group_by(*by)
-        .order_by(amount.desc(), *by)
-        .limit(number + 1)
-    )
-    return [tuple(row) for row in connection.execute(ranked)]
+    """The keys with the greatest figures, and one more if there is one; of equals the smaller."""
+    where = span.conditions(model, query, span.asked(query))
+    folded = folding.fold(model, _columns(model, query), where, query.shape.sums[:1])
+    *by, amount = folded.selected_columns
+    ranked = folded.order_by(amount.desc(), *by).limit(number + 1)
+    return [tuple(row[:-1]) for row in connection.execute(ranked)]
 
 
 def _grouped(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -17,8 +17,9 @@ from sqlalchemy.orm import aliased
 
 from ...models import CountModel, Newest
 from ..query import filters
+from ..query.cursors import Place
 from ..query.query import Query
-from . import rows
+from . import folding, rows
 from .rows import Model, Page
 
 Keys = Sequence[str]
@@ -40,6 +41,8 @@ def read(connection: Connection, model: Model, query: Query) -> Page:
         ids = _walked(model, query, keys)
     else:
         ids = _ranked(model, query, keys)
+    if query.shape.folds:
+        return _folded(connection, cast(type[CountModel], model), query, ids)
     statement = (
         sa.select(*_columns(model, names), model.timestamp, model.id)
         .where(model.id.in_(ids), *rows.conditions(model, query._replace(filters=())))
@@ -92,10 +95,28 @@ def _texts(connection: Connection, model: Model) -> list[sa.ColumnElement[Any]]:
     return [sa.collate(column, "C") for column in texts]
 
 
+def _folded(
+    connection: Connection, model: type[CountModel], query: Query, ids: sa.Select[Any]
+) -> Page:
+    """The rows that stand in the windows, and have the keys, of the stored ones in `ids`."""
+    keys, figures = _keys(model), query.shape.sums
+    one = aliased(model)
+    newest = sa.select(one.timestamp, *_columns(one, keys)).where(one.id.in_(ids))
+    group = [model.timestamp, *_columns(model, keys)]
+    where = [sa.tuple_(*group).in_(newest), *rows.conditions(model, query)]
+    folded = folding.fold(model, group, where, figures)
+    time, *by = [*folded.selected_columns][: len(group)]
+    ordered = folded.order_by(time.desc(), *by).limit(query.limit)
+    names, order = rows.columns(connection, model, query), ("timestamp", *keys, *figures)
+    found = connection.execute(ordered).all()
+    places = [Place(row[0], tuple(row[1 : len(group)])) for row in found]
+    return Page(names, [[row[order.index(name)] for name in names] for row in found], places, False)
+
+
 def _keys(model: Model) -> Keys:
     """What tells the rows of one window apart: the columns in `by`, or `category`."""
     mapped: Model = sa.inspect(model).mapper.class_
-    return mapped.by or tuple({"category"}.intersection(mapped.columns()))
+    return mapped.shown_by() or tuple({"category"}.intersection(mapped.columns()))
 
 
 def _is_one_each(model: Model, keys: Keys) -> bool:

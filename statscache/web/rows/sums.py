@@ -19,7 +19,8 @@ from ...times import epoch, moment
 from ..query.cursors import Place
 from ..query.every import Every
 from ..query.query import Query
-from . import keys, runs, span
+from . import folding, keys, runs, span
+from .folding import Conditions, Group
 from .keys import TIMESTAMP, Key, Keys
 from .runs import Run
 from .span import Model, Span
@@ -42,7 +43,7 @@ class Sum(NamedTuple):
 
     start: int
     key: Key
-    amounts: tuple[int, ...]
+    amounts: tuple[int | float, ...]
 
 
 class Plan(NamedTuple):
@@ -70,9 +71,8 @@ def plan(connection: Connection, model: Model, query: Query) -> Plan:
     """
     shown, shape = keys.shown(connection, model, query), query.shape
     if shown.columns is None:
-        mapped = sa.inspect(model).mapper.class_
         wanted = (TIMESTAMP, *shape.by, *shape.sums)
-        columns = [name for name in mapped.columns() if name in wanted]
+        columns = [name for name in folding.mapped(model).columns() if name in wanted]
     else:
         columns = [TIMESTAMP, *shown.columns.values()]
     made = Plan(model, query, shown, columns)
@@ -115,8 +115,9 @@ def count(connection: Connection, model: Model, query: Query) -> int:
         return sum(run.windows for run in runs.of(made.windows, bounds))
     total = 0
     for run in runs.of(made.windows, bounds):
-        rows = _rows(connection, made, run, bounds)
-        different = sa.select(*_group(rows, made)).distinct().subquery()
+        group, where = _windows(connection, made, run, bounds)
+        rows = folding.rows(made.model, group, where)
+        different = sa.select(*[*rows.c][: len(group)]).distinct().subquery()
         total += connection.execute(sa.select(sa.func.count()).select_from(different)).scalar_one()
     return total
 
@@ -178,39 +179,31 @@ def _chunk(
 def _read(
     connection: Connection, made: Plan, run: Run, bounds: Span, descending: bool
 ) -> Iterator[Sum]:
-    rows = _rows(connection, made, run, bounds)
-    group, behind = _group(rows, made), 1 + len(made.keys.by)
-    amounts = [sa.cast(sa.func.sum(column), sa.BigInteger) for column in [*rows.c][behind:]]
-    order = [column.desc() if descending else column.asc() for column in group]
-    for row in connection.execute(sa.select(*group, *amounts).group_by(*group).order_by(*order)):
+    group, where = _windows(connection, made, run, bounds)
+    folded, behind = folding.fold(made.model, group, where, made.query.shape.sums), len(group)
+    found = [*folded.selected_columns][:behind]
+    order = [column.desc() if descending else column.asc() for column in found]
+    for row in connection.execute(folded.order_by(*order)):
         start = run.start + row[0] * run.length
         yield Sum(start, tuple(row[1:behind]), tuple(row[behind:]))
 
 
-def _group(rows: sa.Subquery, made: Plan) -> list[sa.ColumnElement[Any]]:
-    """What is the same in all rows of a sum."""
-    return [*rows.c][: 1 + len(made.keys.by)]
-
-
-def _rows(connection: Connection, made: Plan, run: Run, bounds: Span) -> sa.Subquery:
-    """The number of the window of each row, its keys, and what is added up."""
+def _windows(
+    connection: Connection, made: Plan, run: Run, bounds: Span
+) -> tuple[Group, Conditions]:
+    """The number of the window of each row and its keys, and which rows there are."""
     inside = Span(max(run.start, bounds.start), min(run.stop, bounds.stop))
     seconds = span.seconds(connection, made.model)
     number: sa.ColumnElement[int] = (seconds - run.start) // run.length
-    by = [column.label(f"key_{index}") for index, column in enumerate(made.keys.by)]
-    sums = [
-        getattr(made.model, name).label(f"sum_{index}")
-        for index, name in enumerate(made.query.shape.sums)
-    ]
-    rows = sa.select((number if run.windows > 1 else sa.literal(0)).label("number"), *by, *sums)
-    return rows.where(*span.conditions(made.model, made.query, inside)).subquery()
+    group = [number if run.windows > 1 else sa.literal(0), *made.keys.by]
+    return group, span.conditions(made.model, made.query, inside)
 
 
 def _listed(made: Plan, found: Iterable[Sum]) -> Iterator[Row]:
     shape = made.query.shape
     names = (TIMESTAMP, *shape.by, *shape.sums)
     order = [names.index(name) for name in made.columns]
-    nothing = (shape.fill,) * len(shape.sums)
+    nothing = _nothing(made)
     for start, key, amounts in found:
         time = moment(start)
         values = (time, *key, *(amounts or nothing))
@@ -218,11 +211,17 @@ def _listed(made: Plan, found: Iterable[Sum]) -> Iterator[Row]:
 
 
 def _pivoted(made: Plan, found: Iterable[Sum]) -> Iterator[Row]:
+    nothing = _nothing(made)
     for start, window in groupby(found, attrgetter("start")):
         time, amounts = moment(start), {one.key: one.amounts for one in window}
         values = (amounts.get((key,)) for key in made.keys.columns or ())
-        fill = (made.query.shape.fill,)
-        yield Place(time, ()), [time, *((one or fill)[0] for one in values)]
+        yield Place(time, ()), [time, *((one or nothing)[0] for one in values)]
+
+
+def _nothing(made: Plan) -> tuple[int | None, ...]:
+    """The figures of a window and key without rows."""
+    model, shape = folding.mapped(made.model), made.query.shape
+    return tuple(shape.fill if model.counts(name) else None for name in shape.sums)
 
 
 def _refuse_endless(bounds: Span, windows: Every, fill: int | None) -> None:
