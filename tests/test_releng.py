@@ -344,6 +344,9 @@ def test_whoever_chooses_gets_pages_of_all_rows(make_engine: MakeEngine) -> None
     assert len(asked.get(f"{PATH}/export").text.splitlines()) == 41
     assert len(asked.get(f"{PATH}/latest").json) == 1
     assert asked.get(f"{PATH}?every=1h").status_code == 400
+    described = asked.get("/api/openapi.json").json["paths"]
+    assert "the newest 8 rows of each" in described[PATH]["get"]["description"]
+    assert "the newest 8 rows" not in described[f"{PATH}/export"]["get"]["description"]
 
 
 @on_sqlite

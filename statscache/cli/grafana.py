@@ -84,7 +84,8 @@ def _panel(statistic: Statistic) -> Panel:
     plugin, model = statistic.plugin, statistic.model
     about = str(plugin.summary or (plugin.__doc__ or "").partition("\n")[0])
     if model is None or not issubclass(model, CountModel):
-        return Panel(statistic.ident, about, "table", f"/api/{statistic.ident}/latest?time=ms")
+        path = f"/api/{statistic.ident}/latest?time=ms&limit={ROWS}"
+        return Panel(statistic.ident, about, "table", path)
     by = model.shown_by()
     pivot = f"&pivot={by[0]}&top={TOP}" if by else ""
     path = f"/api/{statistic.ident}?{SERIES}{pivot}&rows_per_page={ROWS}"

@@ -153,6 +153,11 @@ def _statistic(plugin: BasePlugin) -> dict[str, Described]:
         answer = _formats(whole, formats, headers)
         described = _get(f"{plugin.ident}{suffix}", told["name"], answer, names, columns)
         paths[path + suffix] = {"get": {**described["get"], **about, "tags": [told["name"]]}}
+    if plugin.newest_of_each:
+        paths[path]["get"]["description"] += (
+            f" Without arguments of pages, order or time: the newest {plugin.newest_of_each} rows "
+            "of each key or category, on one page."
+        )
     return paths
 
 
