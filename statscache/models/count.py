@@ -33,7 +33,7 @@ Addition = tuple[int, *tuple[int | str, ...]]
 """A row, and behind it what to add to each of its sums."""
 
 Columns = Mapping[str, sa.ColumnElement[Any]]
-"""By the names in `stored`."""
+"""By the names in `folded_columns`."""
 
 
 class CountModel(BaseModel):
@@ -65,12 +65,12 @@ class CountModel(BaseModel):
         return tuple(name for name in cls.by if name != cls.hidden_key)
 
     @classmethod
-    def stored(cls) -> tuple[str, ...]:
+    def folded_columns(cls) -> tuple[str, ...]:
         """The columns that `figures` are made of."""
         return cls.sums if cls.hidden_key is None else (cls.hidden_key, *cls.sums)
 
     @classmethod
-    def counts(cls, figure: str) -> bool:
+    def starts_at_zero(cls, figure: str) -> bool:
         """Whether the figure is how many there are, so that it is 0 where nothing happened."""
         return figure in cls.figures
 

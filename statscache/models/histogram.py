@@ -52,7 +52,7 @@ class HistogramModel(CountModel):
         }
 
     @classmethod
-    def counts(cls, figure: str) -> bool:
+    def starts_at_zero(cls, figure: str) -> bool:
         return figure not in cls.quantiles
 
     @classmethod

@@ -92,7 +92,7 @@ def _shown(connection: Connection, table: str, model: type[BaseModel]) -> sa.Sel
     if not issubclass(model, CountModel) or model.hidden_key is None:
         return rows
     found = rows.subquery()
-    group, stored = ("timestamp", *model.shown_by()), model.stored()
+    group, stored = ("timestamp", *model.shown_by()), model.folded_columns()
     if not {*group, *stored} <= {*found.c.keys()}:
         # Rows that stand aside, from another version.
         return rows

@@ -26,7 +26,7 @@ def rows(model: Model, group: Group, where: Conditions) -> sa.Subquery:
     keys = [column.label(f"key_{index}") for index, column in enumerate(group)]
     stored = [
         getattr(model, name).label(f"stored_{index}")
-        for index, name in enumerate(mapped(model).stored())
+        for index, name in enumerate(mapped(model).folded_columns())
     ]
     return sa.select(*keys, *stored).where(*where).subquery()
 
@@ -36,4 +36,4 @@ def fold(model: Model, group: Group, where: Conditions, figures: Sequence[str]) 
     found = rows(model, group, where)
     keys, stored = [*found.c][: len(group)], [*found.c][len(group) :]
     own = mapped(model)
-    return own.fold(keys, dict(zip(own.stored(), stored, strict=True)), figures)
+    return own.fold(keys, dict(zip(own.folded_columns(), stored, strict=True)), figures)

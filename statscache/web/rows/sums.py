@@ -221,7 +221,7 @@ def _pivoted(made: Plan, found: Iterable[Sum]) -> Iterator[Row]:
 def _nothing(made: Plan) -> tuple[int | None, ...]:
     """The figures of a window and key without rows."""
     model, shape = folding.mapped(made.model), made.query.shape
-    return tuple(shape.fill if model.counts(name) else None for name in shape.sums)
+    return tuple(shape.fill if model.starts_at_zero(name) else None for name in shape.sums)
 
 
 def _refuse_endless(bounds: Span, windows: Every, fill: int | None) -> None:
