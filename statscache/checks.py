@@ -52,6 +52,15 @@ def _is_number(value: Any) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
+def one_of(*allowed: Any) -> Callable[[Any], Any]:
+    def check(value: Any) -> Any:
+        if value in allowed:
+            return value
+        raise ValueError(" or ".join(map(repr, allowed)))
+
+    return check
+
+
 def patterns(value: Any) -> tuple[str, ...]:
     if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
         return tuple(value)
@@ -79,6 +88,15 @@ def path(value: Any) -> Path:
         with suppress(RuntimeError):  # the home directory of nobody
             return Path(value).expanduser().absolute()
     raise ValueError("the path of a file, or None")
+
+
+def folder(value: Any) -> Path | None:
+    if value is None:
+        return None
+    if isinstance(value, str | os.PathLike) and str(value):
+        with suppress(RuntimeError):  # the home directory of nobody
+            return Path(value).expanduser().absolute()
+    raise ValueError("the path of a directory, or None")
 
 
 def uri(value: Any) -> str:

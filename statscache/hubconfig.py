@@ -27,4 +27,4 @@ def read() -> Config:
                 f"fedmsg.d cannot be read: {type(error).__name__}: {error} It is looked for in "
                 "/etc/fedmsg.d, ~/.fedmsg.d and ./fedmsg.d: go to the directory that has it"
             ) from error
-    return Config(raw, foreign=registry.names())
+    return Config(raw, foreign=registry.names(raw))

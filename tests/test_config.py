@@ -60,6 +60,7 @@ GOOD = {
     "statscache.changes.keep": [0, 100_000_000],
     "statscache.plugins.enabled": [(), ("*",), ("volume-*", "statscache:*")],
     "statscache.plugins.disabled": [(), ("volume-*",)],
+    "statscache.plugins.dir": [None, Path("/etc/statscache/plugins")],
     "statscache.retention": [{}, {"volume-1s": 1, "volume-*": 0.5, "*": None, "x": 36_525}],
     "statscache.datagrepper.endpoint": [
         None,
@@ -108,6 +109,7 @@ BAD = {
     "statscache.changes.keep": [*NO_WHOLE_NUMBERS, 100_000_001],
     "statscache.plugins.enabled": NO_PATTERNS,
     "statscache.plugins.disabled": NO_PATTERNS,
+    "statscache.plugins.dir": [5, "", True, ["/x"]],
     "statscache.retention": [
         *([], None, "x", {1: 5}, {"x": "5"}, {"x": 0}, {"x": -1}, {"x": True}, {"x": []}),
         *({"x": math.nan}, {"x": math.inf}, {"x": 10**400}),

@@ -20,7 +20,7 @@ FLOORS = {
     "ground": {"checks", "config", "errors", "files", "message", "schedule", "text", "times"},
     "furniture": {"formats", "journal", "models"},
     "rooms": {"history", "plugins", "store"},
-    "staff": {"backlog", "backup", "engine", "registry", "replay", "timed", "verify"},
+    "staff": {"backlog", "backup", "engine", "pluginfile", "registry", "replay", "timed", "verify"},
     # Where the world comes in. The service opens them: it asks fedmsg who a message is about.
     "doors": {"cli", "consumer", "demo", "hubconfig", "meta", "producers", "service", "web"},
     "guests": {"builtin"},

@@ -4,6 +4,8 @@ A plugin is a class, registered in the entry-point group `statscache.plugin`, th
 messages of the bus into the rows of a model. `Count` is the shortest way to one.
 """
 
+from .. import checks
+from ..config import Setting
 from ..models import (
     BaseModel,
     CategorizedLogModel,
@@ -26,7 +28,9 @@ __all__ = [
     "Count",
     "ScalarModel",
     "Schedule",
+    "Setting",
     "Window",
+    "checks",
     "count_model",
     "packages",
     "topic_parts",

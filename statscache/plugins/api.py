@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from ..config import Setting
 from ..message import Message
 from ..models import BaseModel
 from ..schedule import Schedule
@@ -41,6 +42,7 @@ class BasePlugin:
         reads_only: True promises that messages are never changed, and saves a copy of each.
         envelope_only: True asks for nothing of a message but `topic`, `timestamp`, `msg_id` (as
             the journal knows it) and `arrived` (epoch seconds), and saves decoding it.
+        settings: what operators can set, one `Setting` each, under `statscache.ENTRYPOINT.NAME`.
         by_arrival: columns of the rows that depend on when messages arrived, which history does
             not tell.
     """
@@ -60,6 +62,7 @@ class BasePlugin:
     reads_only: ClassVar[bool] = False
     envelope_only: ClassVar[bool] = False
     by_arrival: ClassVar[Sequence[str]] = ()
+    settings: ClassVar[Sequence[Setting]] = ()
 
     def __init__(
         self,
@@ -83,6 +86,14 @@ class BasePlugin:
         """The name in URLs and settings: `volume, by topic` each hour is `volume-by-topic-1h`."""
         name = str(self.name).lower().translate(_SPACE_TO_HYPHEN)
         return f"{name}-{self.schedule}" if self.schedule else name
+
+    def setting(self, name: str) -> Any:
+        """The value of one of `settings`: what the operator has set, else the default.
+
+        Raises:
+            KeyError: there is none of that name.
+        """
+        return self.config.get(name, {one.name: one.default for one in self.settings}[name])
 
     def process(self, message: Message) -> None:
         """Take one message in; called by the default `handle`, before the transaction opens."""

@@ -42,7 +42,7 @@ def scratch(statistics: Sequence[Statistic], config: Config) -> Iterator[Engine]
             "statscache.datagrepper.endpoint": None,
             "statscache.engine.suspend_after": 1_000_000,
         }
-        own = Config(settings, foreign=registry.names())
+        own = Config(settings, foreign=registry.names(config))
         named = Registry({one.ident: one for one in statistics}, {}, [])
         store = Store(own["statscache.sqlalchemy.uri"], len(statistics) + 5)
         engine = Engine(own, named, store, Journal(own["statscache.journal.path"]))
