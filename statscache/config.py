@@ -261,6 +261,7 @@ class Config(Mapping[str, Any]):
 
     def __init__(self, raw: Mapping[str, Any], foreign: Collection[str] = ()) -> None:
         _refuse_unknown(raw, foreign)
+        self.foreign = frozenset(foreign)
         self._values = dict(raw)
         for setting in SETTINGS.values():
             self._values[setting.name] = _checked(setting, raw.get(setting.name, setting.default))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from fnmatch import translate
@@ -51,7 +51,19 @@ DRILLDOWN = frozenset(("category", "contains", "package", "topic", "user"))
 
 log = logging.getLogger(__name__)
 
-Point = EntryPoint | PluginFile
+
+class Given(NamedTuple):
+    """Plugin classes that are at hand, as an entry point."""
+
+    name: str
+    distribution: str
+    plugins: Sequence[type[BasePlugin]]
+
+    def load(self) -> Sequence[type[BasePlugin]]:
+        return self.plugins
+
+
+Point = EntryPoint | PluginFile | Given
 
 
 class Statistic(NamedTuple):
@@ -161,7 +173,7 @@ def _ours_first(point: Point) -> tuple[bool, str, str]:
 
 def _distribution(point: Point) -> str:
     """What the package calls itself; one that is broken may not say."""
-    if isinstance(point, PluginFile):
+    if isinstance(point, PluginFile | Given):
         return point.distribution
     names = point.dist.metadata.get_all("Name") if point.dist else None
     return names[0] if names else "an unknown distribution"
