@@ -32,6 +32,8 @@ SEED = 1
 BUCKETS = (1, 7)
 """Messages of a bucket, where buckets are small."""
 
+KILLS = 3
+
 MOST = 1_000_000
 """More messages than any bucket here has."""
 
@@ -77,10 +79,8 @@ class Case:
     @cached_property
     def shuffled(self) -> Outcome:
         """In another order."""
-        entries = [*self.entries]
-        Random(SEED).shuffle(entries)
         with self._bench(self.statistics.values()) as bench:
-            bench.count(entries)
+            bench.count(self._mixed)
             return self._outcome(bench)
 
     @cached_property
@@ -105,16 +105,26 @@ class Case:
 
     @cached_property
     def killed(self) -> Outcome:
-        """The process is killed when a third is counted and more is in the making."""
-        third = max(1, len(self.entries) // 3)
-        crash = Crash(self.statistics.values(), after=1)
-        with self._bench(crash.statistics) as bench:
-            bench.count(self.entries[:third])
-            with crash.awaited():
-                bench.count(self.entries[third : 2 * third])
-            bench.restart(self.statistics.values())
-            bench.count(self.entries[2 * third :])
+        """In that other order, which has messages of each window everywhere, with some kills.
+
+        Each time some are counted, more are in the making, and the process ends.
+        """
+        size = max(1, -(-len(self._mixed) // (2 * KILLS)))
+        parts = [self._mixed[at : at + size] for at in range(0, len(self._mixed), size)]
+        with self._bench(self.statistics.values()) as bench:
+            for counted, handed in zip(parts[::2], [*parts[1::2], []], strict=False):
+                bench.count(counted)
+                crash = Crash(self.statistics.values(), after=0)
+                bench.restart(crash.statistics)
+                with crash.awaited():
+                    bench.count(handed)
+                bench.restart(self.statistics.values())
+            bench.count(())
             return self._outcome(bench)
+
+    @cached_property
+    def _mixed(self) -> list[Entry]:
+        return Random(SEED).sample(self.entries, len(self.entries))
 
     @contextmanager
     def _bench(self, statistics: Any, batch: int = MOST) -> Iterator[Bench]:
@@ -187,7 +197,8 @@ def redelivery(case: Case, ident: str) -> None:
 def kill(case: Case, ident: str) -> None:
     """A kill loses nothing and doubles nothing."""
     fault = "after a kill the rows are not the same"
-    _same(case, ident, case.killed, f"{fault}: write everything down before handle returns")
+    fault = f"{fault}: write everything down before handle returns, and keep nothing in memory"
+    _same(case, ident, case.killed, fault, case.shuffled)
 
 
 def promise(case: Case, ident: str) -> None:
@@ -258,8 +269,10 @@ def hold(case: Case, ident: str) -> Iterator[Held]:
             yield Held(said, None)
 
 
-def _same(case: Case, ident: str, outcome: Outcome, fault: str) -> None:
-    expected, found = case.at_once.rows[ident], outcome.rows[ident]
+def _same(
+    case: Case, ident: str, outcome: Outcome, fault: str, wanted: Outcome | None = None
+) -> None:
+    expected, found = (wanted or case.at_once).rows[ident], outcome.rows[ident]
     if expected != found:
         raise ContractError(f"{fault}\n{_difference(case.statistics[ident], expected, found)}")
 
