@@ -76,6 +76,10 @@ class PluginError(StatscacheError):
     """A plugin broke its contract, by its definition or while it ran."""
 
 
+class UnknownPluginError(PluginError):
+    """What was named has no plugins; the message says what may be named."""
+
+
 class ContractError(PluginError):
     """A plugin was held to the contract, and breaks it; the message names the fault."""
 

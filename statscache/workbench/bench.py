@@ -58,7 +58,7 @@ class Bench:
 
     def __enter__(self) -> Bench:
         with ExitStack() as place:
-            place.enter_context(_overheard(self.said))
+            place.enter_context(overheard(self.said))
             made = TemporaryDirectory(prefix="statscache-plugin-", ignore_cleanup_errors=True)
             self._folder = Path(place.enter_context(made))
             self._start()
@@ -170,7 +170,7 @@ class _Ear(logging.Handler):
 
 
 @contextmanager
-def _overheard(said: list[str]) -> Iterator[None]:
+def overheard(said: list[str]) -> Iterator[None]:
     """Keep what is told to our log in `said`, and let nobody else hear it."""
     logger, ear = logging.getLogger("statscache"), _Ear(said)
     before = logger.propagate, logger.handlers, logger.level

@@ -7,7 +7,7 @@ from pathlib import Path
 
 FRAME = '  File "'
 OURS = f"{FRAME}{Path(__file__).parent.parent}{os.sep}"
-PYTHONS = f"{FRAME}{Path(os.__file__).parent}{os.sep}"
+PYTHONS = (f"{FRAME}{Path(os.__file__).parent}{os.sep}", f"{FRAME}<frozen ")
 BEGINS = "Traceback (most recent call last):"
 
 
