@@ -40,7 +40,7 @@ NEW_YEAR = 1_767_225_600
 """2026-01-01 00:00:00 UTC."""
 
 DAYS, RATE = 3, 0.05
-MOST = 400
+MOST = 200
 """Invented messages for a plugin, at the most."""
 
 NAME = "tests"
