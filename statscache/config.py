@@ -310,13 +310,20 @@ class Config(Mapping[str, Any]):
 
         A pattern is matched against the ident, and against `DISTRIBUTION:IDENT`.
         """
+        return self.why_off(ident, distribution) is None
+
+    def why_off(self, ident: str, distribution: str = "") -> str | None:
+        """Why the statistic does not run; None: it runs."""
         names = (ident, f"{distribution}:{ident}")
-        if _matches(names, self["statscache.plugins.disabled"]):
-            return False
-        named = [pattern for pattern in self["statscache.plugins.enabled"] if pattern != "*"]
-        if _matches(names, named):
-            return True
-        return "*" in self["statscache.plugins.enabled"] and not _matches(names, DISABLED)
+        for pattern in self["statscache.plugins.disabled"]:
+            if _matches(names, [pattern]):
+                return f"statscache.plugins.disabled has {pattern!r}"
+        enabled = self["statscache.plugins.enabled"]
+        if _matches(names, [pattern for pattern in enabled if pattern != "*"]):
+            return None
+        if "*" not in enabled:
+            return "statscache.plugins.enabled does not name it"
+        return "the defaults leave it out" if _matches(names, DISABLED) else None
 
     def retention(self, ident: str, default: float | None = None) -> float | None:
         """Seconds that rows of `ident` are kept, or None for ever.

@@ -69,7 +69,8 @@ Point = EntryPoint | PluginFile | Given
 class Statistic(NamedTuple):
     """One plugin class that can run: its ident, where it comes from, the class of its rows.
 
-    A statistic that is off has no `model`. `settings` has the values of those that it declares.
+    A statistic that is off has no `model`. `settings` has the values of those that it declares,
+    and `entry_point` is how the operator calls it in their names.
     """
 
     ident: str
@@ -78,6 +79,7 @@ class Statistic(NamedTuple):
     distribution: str
     model: type[BaseModel] | None
     settings: Mapping[str, Any] = MappingProxyType({})
+    entry_point: str = ""
 
     def build(self, config: Config) -> BasePlugin:
         """A new instance."""
@@ -140,6 +142,15 @@ def names(raw: Mapping[str, Any]) -> set[str]:
     return {point.name for point in (*entry_points(group=GROUP), *files)}
 
 
+def versions() -> dict[str, str]:
+    """The version of each package that has plugins, by the name that it calls itself."""
+    return {
+        _distribution(point): "".join(point.dist.metadata.get_all("Version", []))
+        for point in entry_points(group=GROUP)
+        if point.dist
+    }
+
+
 def load(config: Config, points: Iterable[Point] | None = None) -> Registry:
     """Find the plugins; one that cannot be used is skipped, named in the log, and harms nobody.
 
@@ -155,7 +166,7 @@ def load(config: Config, points: Iterable[Point] | None = None) -> Registry:
     for point, distribution, plugins in found:
         own = config.own(point.name, _declared_by(plugins))
         for plugin in plugins:
-            _register(registry, config, plugin, distribution, own)
+            _register(registry, config, plugin, distribution, point.name, own)
     for skipped in registry.skipped:
         log.warning(
             "the plugin %s of %s is skipped: %s", *(one_line(part, 500) for part in skipped)
@@ -206,11 +217,12 @@ def _register(
     config: Config,
     plugin: type[BasePlugin],
     distribution: str,
+    name: str,
     own: Mapping[str, Any],
 ) -> None:
     try:
         schedule = _schedule(plugin.interval)
-        settings = {name: own[name] for name in _declared(plugin)}
+        settings = {one: own[one] for one in _declared(plugin)}
         instance = _instance(plugin, schedule, config.beside(settings))
         ident = instance.ident
         enabled = config.enables(ident, distribution)
@@ -226,7 +238,7 @@ def _register(
         )
         registry.skipped.append(Skipped(plugin.__name__, distribution, reason))
         return
-    statistic = Statistic(ident, plugin, schedule, distribution, model, settings)
+    statistic = Statistic(ident, plugin, schedule, distribution, model, settings, name)
     (registry.enabled if enabled else registry.disabled)[ident] = statistic
 
 
