@@ -37,7 +37,7 @@ def make(name: str, folder: Path) -> list[Path]:
                 file.write(Template(source.read_text()).substitute(names))
     except OSError as error:
         raise PluginError(f"{error.filename} cannot be written: {error.strerror}") from error
-    return list(files)
+    return sorted(files)
 
 
 def _names(name: str) -> dict[str, str]:
