@@ -89,7 +89,8 @@ def _is_base(plugin: type[BasePlugin], found: list[type[BasePlugin]]) -> bool:
 # Once: there may be generators in it, and tables cannot be defined twice.
 @cache
 def _loaded(path: Path) -> list[type[BasePlugin]]:
-    digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:8]
+    # What answers are made by is told by this, too: another content is another name.
+    digest = hashlib.sha256(os.fsencode(path) + path.read_bytes()).hexdigest()[:8]
     name = f"statscache_plugin_{path.stem}_{digest}"
     spec = spec_from_file_location(name, path)
     assert spec

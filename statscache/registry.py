@@ -164,7 +164,8 @@ def load(config: Config, points: Iterable[Point] | None = None) -> Registry:
         distribution = _distribution(point)
         found.append((point, distribution, [*_classes(point, distribution, registry.skipped)]))
     for point, distribution, plugins in found:
-        own = config.own(point.name, _declared_by(plugins))
+        same = [one for other, _, theirs in found if other.name == point.name for one in theirs]
+        own = config.own(point.name, _declared_by(same))
         for plugin in plugins:
             _register(registry, config, plugin, distribution, point.name, own)
     for skipped in registry.skipped:
@@ -312,12 +313,14 @@ def _declared_by(plugins: Iterable[type[BasePlugin]]) -> list[Setting]:
 def _declared(plugin: type[BasePlugin]) -> dict[str, Setting]:
     """The settings that the plugin declares, by their short names.
 
+    Older plugins may call something else so, which is theirs.
+
     Raises:
         PluginError: one of them is none, or refuses its own default.
     """
     declared: Any = plugin.settings
     if not isinstance(declared, list | tuple):
-        raise PluginError(f"its settings are {declared!r}, and not a tuple of Setting")
+        return {}
     for one in declared:
         if not isinstance(one, Setting) or not SETTING.fullmatch(str(one.name)):
             raise PluginError(f"{one!r} among its settings is no Setting with a short name")

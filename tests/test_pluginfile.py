@@ -157,3 +157,32 @@ def test_what_is_installed_wins_a_clash_with_a_file_of_ours(folder: Path, load: 
 def test_a_directory_that_is_not_there_is_refused(folder: Path, load: Load) -> None:
     with pytest.raises(ConfigError, match=r"plugins.dir is '/nowhere', which cannot be read \(No"):
         load(plugins__dir="/nowhere")
+
+
+def test_settings_of_the_same_name_of_entry_point_are_those_of_all_that_have_it(
+    folder: Path, load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setting = "    settings = (Setting({!r}, 3, checks.whole_number(0, 9), ''),)\n"
+    (folder / "same.py").write_text(BUILDS + ONE + setting.format("least"))
+    site = folder.parent / "site"
+    (site / "same-1.dist-info").mkdir(parents=True)
+    (site / "same-1.dist-info" / "METADATA").write_text("Name: same\nVersion: 1\n")
+    point = "[statscache.plugin]\nsame = module_same:Builds\n"
+    (site / "same-1.dist-info" / "entry_points.txt").write_text(point)
+    text = (BUILDS + ONE + setting.format("most")).replace("file builds", "site builds")
+    (site / "module_same.py").write_text(text)
+    monkeypatch.syspath_prepend(site)
+    loaded = load(same__least=5, same__most=6, plugins__enabled=["*-builds-1h"])
+    assert loaded.enabled["file-builds-1h"].settings == {"least": 5}
+    assert loaded.enabled["site-builds-1h"].settings == {"most": 6}
+
+
+def test_a_file_with_another_content_makes_answers_with_another_tag(
+    folder: Path, load: Load
+) -> None:
+    modules = set()
+    for number in range(2):
+        path = folder / f"again{number}.py"
+        path.write_text(f"{BUILDS}{ONE}# {number}\n".replace("file builds", f"again {number}"))
+        modules.add(load().enabled[f"again-{number}-1h"].plugin.__module__.rpartition("_")[2])
+    assert len(modules) == 2

@@ -402,7 +402,6 @@ def test_a_wrong_setting_of_a_plugin_is_refused_like_one_of_ours(tmp_path, insta
 @pytest.mark.parametrize(
     ("settings", "reason"),
     [
-        ("None", "its settings are None, and not a tuple of Setting"),
         ("('least',)", "'least' among its settings is no Setting"),
         ("(Setting('A b', 1, int, ''),)", "is no Setting with a short name"),
         (
@@ -415,3 +414,8 @@ def test_a_wrong_setting_of_a_plugin_is_refused_like_one_of_ours(tmp_path, insta
 def test_a_plugin_that_declares_nonsense_is_skipped(install, load, settings, reason):
     install("odd", f"class Odd(BasePlugin): name, settings = 'odd', {settings}", "odd = Odd")
     assert reason in reasons(load())["Odd"]
+
+
+def test_what_an_older_plugin_calls_settings_is_its_own(install, load):
+    install("old", "class Old(BasePlugin): name, settings = 'old', {'a': 1}", "old = Old")
+    assert load().enabled["old"].plugin.settings == {"a": 1}

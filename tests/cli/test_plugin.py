@@ -269,6 +269,13 @@ def test_so_is_a_package_with_recorded_messages(
     assert "  2 rows of 3 messages, " in done.stdout
 
 
+def test_no_more_messages_are_counted_than_are_asked_for(run: Run, recorded: str) -> None:
+    done = run("check", "builds.py", "--file", recorded, "--most", "2")
+    assert "  1 row of 2 messages, " in done.stdout
+    done = run("check", "builds.py", "--most", "10")
+    assert " of 10 messages, " in done.stdout
+
+
 def test_a_fault_is_named_and_the_exit_code_is_1(run: Run, here: Path) -> None:
     mend(here, "    def count", "    layout = {1, 2}\n    reads_only = True\n\n    def count")
     done = run("check", "mended.py")
