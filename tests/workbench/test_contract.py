@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from guests import outside_package
 from sqlalchemy.orm import Session, mapped_column
 
 from statscache.config import Config
@@ -234,8 +235,9 @@ class Tableless(BasePlugin):
     name, model, interval = "tableless", Table, HOUR
 
 
-def test_a_good_plugin_has_no_fault(faults: Any) -> None:
-    assert faults(Good) == {}
+@pytest.mark.parametrize("plugin", [Good, *outside_package()])
+def test_a_good_plugin_has_no_fault_in_the_older_style_too(faults: Any, plugin: Any) -> None:
+    assert faults(plugin) == {}
 
 
 @pytest.mark.parametrize(
