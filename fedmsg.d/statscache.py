@@ -41,6 +41,8 @@ config = {
     # also turns on what the defaults leave out, such as "volume-by-user-*".
     # "statscache.plugins.enabled": ["*"],
     # "statscache.plugins.disabled": [],
+    # A directory of Python files. The plugins in each *.py of it run as if they were installed.
+    # "statscache.plugins.dir": None,
     # How long rows are kept: patterns of idents to days, or None for ever. The first match counts.
     # "statscache.retention": {},
     #
@@ -68,7 +70,4 @@ config = {
     # "statscache.app.rate_limit": None,
     # Proxies before the web application whose X-Forwarded headers are believed.
     # "statscache.app.proxies": 0,
-    #
-    # Whose messages the release engineering event logs are made of: those of prod, stg or dev.
-    # "statscache.releng.environment": "prod",
 }

@@ -52,11 +52,11 @@ def _is_number(value: Any) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def one_of(*words: str) -> Callable[[Any], Any]:
+def one_of(*allowed: Any) -> Callable[[Any], Any]:
     def check(value: Any) -> Any:
-        if isinstance(value, str) and value in words:
+        if value in allowed:
             return value
-        raise ValueError(f"one of {', '.join(words)}")
+        raise ValueError(" or ".join(map(repr, allowed)))
 
     return check
 
@@ -88,6 +88,15 @@ def path(value: Any) -> Path:
         with suppress(RuntimeError):  # the home directory of nobody
             return Path(value).expanduser().absolute()
     raise ValueError("the path of a file, or None")
+
+
+def folder(value: Any) -> Path | None:
+    if value is None:
+        return None
+    if isinstance(value, str | os.PathLike) and str(value):
+        with suppress(RuntimeError):  # the home directory of nobody
+            return Path(value).expanduser().absolute()
+    raise ValueError("the path of a directory, or None")
 
 
 def uri(value: Any) -> str:

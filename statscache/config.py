@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 import re
 from collections.abc import Callable, Collection, Mapping
@@ -24,7 +25,11 @@ IGNORED = {
 
 
 class Setting(NamedTuple):
-    """One row of the table; `check` turns a raw value into the one to use, or raises ValueError."""
+    """One row of the table, or a setting that a plugin declares.
+
+    `check` turns a raw value into the one to use, or raises ValueError with what is allowed. It
+    takes what it has returned, and the default.
+    """
 
     name: str
     default: Any
@@ -157,6 +162,12 @@ SETTINGS = {
             "ident patterns of the statistics not to run",
         ),
         Setting(
+            "statscache.plugins.dir",
+            None,
+            checks.folder,
+            "a directory of Python files whose plugins run as if they were installed, or None",
+        ),
+        Setting(
             "statscache.retention",
             {},
             checks.retention,
@@ -237,13 +248,6 @@ SETTINGS = {
             checks.whole_number(0, 10),
             "proxies before the web application whose X-Forwarded headers are believed",
         ),
-        Setting(
-            "statscache.releng.environment",
-            "prod",
-            checks.one_of("prod", "stg", "dev"),
-            "whose messages the release engineering event logs are made of: those of prod, stg "
-            "or dev",
-        ),
     )
 }
 
@@ -261,6 +265,7 @@ class Config(Mapping[str, Any]):
 
     def __init__(self, raw: Mapping[str, Any], foreign: Collection[str] = ()) -> None:
         _refuse_unknown(raw, foreign)
+        self.foreign = frozenset(foreign)
         self._values = dict(raw)
         for setting in SETTINGS.values():
             self._values[setting.name] = _checked(setting, raw.get(setting.name, setting.default))
@@ -274,18 +279,55 @@ class Config(Mapping[str, Any]):
     def __len__(self) -> int:
         return len(self._values)
 
+    def own(self, name: str, declared: Collection[Setting]) -> dict[str, Any]:
+        """The values of the settings that the plugins of the entry point `name` have `declared`.
+
+        Each is under its short name. Where none is declared, all keys pass as they are.
+
+        Raises:
+            ConfigError: a key that begins `statscache.NAME.` and is none of them, or a value that
+                cannot be used.
+        """
+        prefix = f"{PREFIX}{name}."
+        known = {prefix + setting.name: setting for setting in declared}
+        for key in self._values:
+            if known and key.startswith(prefix) and key not in known:
+                near = difflib.get_close_matches(key, known, n=1, cutoff=0)
+                raise ConfigError(f"{key} is no setting of {name}; did you mean {near[0]}?")
+        return {
+            setting.name: _checked(
+                setting._replace(name=key), self._values.get(key, setting.default)
+            )
+            for key, setting in known.items()
+        }
+
+    def beside(self, values: Mapping[str, Any]) -> Config:
+        """The same, with `values` in it."""
+        if not values:
+            return self
+        found = copy.copy(self)
+        found._values = {**self._values, **values}
+        return found
+
     def enables(self, ident: str, distribution: str = "") -> bool:
         """Whether the statistic `ident` of `distribution` runs.
 
         A pattern is matched against the ident, and against `DISTRIBUTION:IDENT`.
         """
+        return self.why_off(ident, distribution) is None
+
+    def why_off(self, ident: str, distribution: str = "") -> str | None:
+        """Why the statistic does not run; None: it runs."""
         names = (ident, f"{distribution}:{ident}")
-        if _matches(names, self["statscache.plugins.disabled"]):
-            return False
-        named = [pattern for pattern in self["statscache.plugins.enabled"] if pattern != "*"]
-        if _matches(names, named):
-            return True
-        return "*" in self["statscache.plugins.enabled"] and not _matches(names, DISABLED)
+        for pattern in self["statscache.plugins.disabled"]:
+            if _matches(names, [pattern]):
+                return f"statscache.plugins.disabled has {pattern!r}"
+        enabled = self["statscache.plugins.enabled"]
+        if _matches(names, [pattern for pattern in enabled if pattern != "*"]):
+            return None
+        if "*" not in enabled:
+            return "statscache.plugins.enabled does not name it"
+        return "the defaults leave it out" if _matches(names, DISABLED) else None
 
     def retention(self, ident: str, default: float | None = None) -> float | None:
         """Seconds that rows of `ident` are kept, or None for ever.
@@ -311,11 +353,13 @@ def warnings(config: Config) -> list[str]:
     database = make_url(config["statscache.sqlalchemy.uri"])
     if database.get_backend_name() == "sqlite":
         files.append(Path(database.database or ""))
+    if config["statscache.plugins.dir"]:
+        files.append(config["statscache.plugins.dir"] / "plugin.py")
     shared = {folder for folder in map(shared_folder, files) if folder}
     return ignored + [
         f"everybody may write in {folder}, and so take the place of what statscache keeps there; "
-        "let statscache.journal.path and statscache.sqlalchemy.uri name a directory of this user's "
-        "own"
+        "let statscache.journal.path, statscache.sqlalchemy.uri and statscache.plugins.dir name "
+        "directories of this user's own"
         for folder in sorted(shared)
     ]
 

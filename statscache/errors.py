@@ -76,6 +76,14 @@ class PluginError(StatscacheError):
     """A plugin broke its contract, by its definition or while it ran."""
 
 
+class UnknownPluginError(PluginError):
+    """What was named has no plugins; the message says what may be named."""
+
+
+class ContractError(PluginError):
+    """A plugin was held to the contract, and breaks it; the message names the fault."""
+
+
 class TransactionEndedError(PluginError):
     """A plugin ended the transaction that its rows and its checkpoint share."""
 

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from fnmatch import translate
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from .config import Config
-from .errors import PluginError
+from . import pluginfile
+from .checks import folder
+from .config import Config, Setting
+from .errors import ConfigError, PluginError
 from .models import BaseModel
 from .models.columns import Time
+from .pluginfile import PluginFile
 from .plugins import BasePlugin
 from .schedule import DAY, Schedule
 from .text import one_line
@@ -40,16 +45,33 @@ SUFFIXES = (".csv", ".json", ".ndjson", ".html", ".svg")
 ROUTES = frozenset(("coverage", "openapi"))
 """What stands below `/api/` beside the statistics."""
 
+SETTING = re.compile("[a-z][a-z0-9_]*")
+
 DRILLDOWN = frozenset(("category", "contains", "package", "topic", "user"))
 """What datagrepper can be asked for."""
 
 log = logging.getLogger(__name__)
 
 
+class Given(NamedTuple):
+    """Plugin classes that are at hand, as an entry point."""
+
+    name: str
+    distribution: str
+    plugins: Sequence[type[BasePlugin]]
+
+    def load(self) -> Sequence[type[BasePlugin]]:
+        return self.plugins
+
+
+Point = EntryPoint | PluginFile | Given
+
+
 class Statistic(NamedTuple):
     """One plugin class that can run: its ident, where it comes from, the class of its rows.
 
-    A statistic that is off has no `model`.
+    A statistic that is off has no `model`. `settings` has the values of those that it declares,
+    and `entry_point` is how the operator calls it in their names.
     """
 
     ident: str
@@ -57,10 +79,12 @@ class Statistic(NamedTuple):
     schedule: Schedule | None
     distribution: str
     model: type[BaseModel] | None
+    settings: Mapping[str, Any] = MappingProxyType({})
+    entry_point: str = ""
 
     def build(self, config: Config) -> BasePlugin:
         """A new instance."""
-        return self.plugin(self.schedule, config)
+        return self.plugin(self.schedule, config.beside(self.settings))
 
     @property
     def window(self) -> int:
@@ -108,19 +132,43 @@ class Registry(NamedTuple):
         ]
 
 
-def names() -> set[str]:
-    """The names of the entry points: settings that begin `statscache.NAME.` are a plugin's own."""
-    return {point.name for point in entry_points(group=GROUP)}
+def names(raw: Mapping[str, Any]) -> set[str]:
+    """The names of the entry points, and of the files that `statscache.plugins.dir` has.
+
+    Settings that begin `statscache.NAME.` are a plugin's own. `raw` need not be checked.
+    """
+    files: list[PluginFile] = []
+    with suppress(ValueError, ConfigError):  # which are told when it is checked, and loaded
+        files = pluginfile.among(folder(raw.get(pluginfile.SETTING)))
+    return {point.name for point in (*entry_points(group=GROUP), *files)}
 
 
-def load(config: Config, points: Iterable[EntryPoint] | None = None) -> Registry:
-    """Find the plugins; one that cannot be used is skipped, named in the log, and harms nobody."""
+def versions() -> dict[str, str]:
+    """The version of each package that has plugins, by the name that it calls itself."""
+    return {
+        _distribution(point): "".join(point.dist.metadata.get_all("Version", []))
+        for point in entry_points(group=GROUP)
+        if point.dist
+    }
+
+
+def load(config: Config, points: Iterable[Point] | None = None) -> Registry:
+    """Find the plugins; one that cannot be used is skipped, named in the log, and harms nobody.
+
+    Raises:
+        ConfigError: a setting that a plugin declares has a value that cannot be used, or there is
+            one that it does not declare; or the directory of plugins cannot be read.
+    """
     registry = Registry({}, {}, [])
-    found = entry_points(group=GROUP) if points is None else points
-    for point in sorted(found, key=_ours_first):
+    found: list[tuple[Point, str, list[type[BasePlugin]]]] = []
+    for point in sorted(_installed(config) if points is None else points, key=_ours_first):
         distribution = _distribution(point)
-        for plugin in _classes(point, distribution, registry.skipped):
-            _register(registry, config, plugin, distribution)
+        found.append((point, distribution, [*_classes(point, distribution, registry.skipped)]))
+    for point, distribution, plugins in found:
+        same = [one for other, _, theirs in found if other.name == point.name for one in theirs]
+        own = config.own(point.name, _declared_by(same))
+        for plugin in plugins:
+            _register(registry, config, plugin, distribution, point.name, own)
     for skipped in registry.skipped:
         log.warning(
             "the plugin %s of %s is skipped: %s", *(one_line(part, 500) for part in skipped)
@@ -128,19 +176,23 @@ def load(config: Config, points: Iterable[EntryPoint] | None = None) -> Registry
     return registry
 
 
-def _ours_first(point: EntryPoint) -> tuple[bool, str, str]:
+def _installed(config: Config) -> list[Point]:
+    return [*entry_points(group=GROUP), *pluginfile.among(config[pluginfile.SETTING])]
+
+
+def _ours_first(point: Point) -> tuple[bool, str, str]:
     return _distribution(point) != OURS, _distribution(point), point.name
 
 
-def _distribution(point: EntryPoint) -> str:
+def _distribution(point: Point) -> str:
     """What the package calls itself; one that is broken may not say."""
+    if isinstance(point, PluginFile | Given):
+        return point.distribution
     names = point.dist.metadata.get_all("Name") if point.dist else None
     return names[0] if names else "an unknown distribution"
 
 
-def _classes(
-    point: EntryPoint, distribution: str, skipped: list[Skipped]
-) -> Iterator[type[BasePlugin]]:
+def _classes(point: Point, distribution: str, skipped: list[Skipped]) -> Iterator[type[BasePlugin]]:
     """The plugin classes behind an entry point, which points to one or to an iterable of them."""
     try:
         target = point.load()
@@ -150,6 +202,8 @@ def _classes(
         if isinstance(error, KeyboardInterrupt):
             raise
         reason = f"it cannot be imported ({type(error).__name__}: {error})"
+        if isinstance(error, PluginError):
+            reason = str(error)
         skipped.append(Skipped(point.name, distribution, reason))
         return
     for plugin in found:
@@ -161,11 +215,17 @@ def _classes(
 
 
 def _register(
-    registry: Registry, config: Config, plugin: type[BasePlugin], distribution: str
+    registry: Registry,
+    config: Config,
+    plugin: type[BasePlugin],
+    distribution: str,
+    name: str,
+    own: Mapping[str, Any],
 ) -> None:
     try:
         schedule = _schedule(plugin.interval)
-        instance = _instance(plugin, schedule, config)
+        settings = {one: own[one] for one in _declared(plugin)}
+        instance = _instance(plugin, schedule, config.beside(settings))
         ident = instance.ident
         enabled = config.enables(ident, distribution)
         if enabled:
@@ -180,7 +240,7 @@ def _register(
         )
         registry.skipped.append(Skipped(plugin.__name__, distribution, reason))
         return
-    statistic = Statistic(ident, plugin, schedule, distribution, model)
+    statistic = Statistic(ident, plugin, schedule, distribution, model, settings, name)
     (registry.enabled if enabled else registry.disabled)[ident] = statistic
 
 
@@ -249,6 +309,37 @@ def _refuse_odd_attributes(plugin: BasePlugin) -> None:
         )
     if len(str(plugin.version)) > VERSION_LENGTH:
         raise PluginError(f"its version is longer than {VERSION_LENGTH} characters")
+
+
+def _declared_by(plugins: Iterable[type[BasePlugin]]) -> list[Setting]:
+    """What those plugins declare that can be used; a name that two declare is the first one's."""
+    found: dict[str, Setting] = {}
+    for plugin in plugins:
+        with suppress(PluginError):
+            found = {**_declared(plugin), **found}
+    return list(found.values())
+
+
+def _declared(plugin: type[BasePlugin]) -> dict[str, Setting]:
+    """The settings that the plugin declares, by their short names.
+
+    Older plugins may call something else so, which is theirs.
+
+    Raises:
+        PluginError: one of them is none, or refuses its own default.
+    """
+    declared: Any = plugin.settings
+    if not isinstance(declared, list | tuple):
+        return {}
+    for one in declared:
+        if not isinstance(one, Setting) or not SETTING.fullmatch(str(one.name)):
+            raise PluginError(f"{one!r} among its settings is no Setting with a short name")
+        try:
+            one.check(one.default)
+        except Exception as error:
+            said = f"{type(error).__name__}: {error}"
+            raise PluginError(f"its setting {one.name} refuses its own default ({said})") from error
+    return {one.name: one for one in declared}
 
 
 def _schedule(interval: timedelta | None) -> Schedule | None:

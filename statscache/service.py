@@ -29,7 +29,7 @@ def configure(raw: Mapping[str, Any]) -> Config:
     Raises:
         ConfigError: a setting is unknown, or has a value that cannot be used.
     """
-    config = Config(raw, foreign=registry.names())
+    config = Config(raw, foreign=registry.names(raw))
     for warning in settings.warnings(config):
         log.warning("%s", one_line(warning, 1_000))
     return config

@@ -16,6 +16,7 @@ import sqlite3
 import tomllib
 from contextlib import closing
 from importlib.metadata import entry_points
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -52,7 +53,7 @@ def console(place: Place, block: Block) -> None:
 
 def python(place: Place, block: Block) -> None:
     """Run what neither a command nor an engine runs."""
-    if block.has_plugins or block.name.endswith("it.py"):
+    if block.has_plugins or block.name.startswith("test_"):
         return
     names: dict[str, Any] = {}
     exec(place.local(block.text), names)
@@ -163,6 +164,8 @@ def pip(place: Place, command: str, _expected: str) -> str:
     what = shlex.split(command)[-1]
     if what == ".":
         place.install(what)
+    elif what == "pytest":
+        assert find_spec(what)
     else:
         project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
         name, _, extras = what.rstrip("]").partition("[")

@@ -60,6 +60,7 @@ GOOD = {
     "statscache.changes.keep": [0, 100_000_000],
     "statscache.plugins.enabled": [(), ("*",), ("volume-*", "statscache:*")],
     "statscache.plugins.disabled": [(), ("volume-*",)],
+    "statscache.plugins.dir": [None, Path("/etc/statscache/plugins")],
     "statscache.retention": [{}, {"volume-1s": 1, "volume-*": 0.5, "*": None, "x": 36_525}],
     "statscache.datagrepper.endpoint": [
         None,
@@ -77,7 +78,6 @@ GOOD = {
     "statscache.app.export_timeout": [1, 0.5 * DAY, DAY],
     "statscache.app.rate_limit": [None, "1/second", "100/minute", "5/hour", "999999/day"],
     "statscache.app.proxies": [0, 10],
-    "statscache.releng.environment": ["prod", "stg", "dev"],
 }
 
 NO_NUMBERS = [True, "5", None, [], math.nan, math.inf, -math.inf, 10**400, -1]
@@ -109,6 +109,7 @@ BAD = {
     "statscache.changes.keep": [*NO_WHOLE_NUMBERS, 100_000_001],
     "statscache.plugins.enabled": NO_PATTERNS,
     "statscache.plugins.disabled": NO_PATTERNS,
+    "statscache.plugins.dir": [5, "", True, ["/x"]],
     "statscache.retention": [
         *([], None, "x", {1: 5}, {"x": "5"}, {"x": 0}, {"x": -1}, {"x": True}, {"x": []}),
         *({"x": math.nan}, {"x": math.inf}, {"x": 10**400}),
@@ -128,7 +129,6 @@ BAD = {
         *("1000000/day", b"5/minute"),
     ],
     "statscache.app.proxies": [*NO_WHOLE_NUMBERS, 11],
-    "statscache.releng.environment": [None, "", "production", "PROD", True, []],
 }
 
 

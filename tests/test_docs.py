@@ -19,7 +19,7 @@ from pages import BLOCKS, PAGES, README, ROOT, Block, blocks, literals, prose
 from place import DAY, NOW, Place, install_readme
 from test_house import FLOORS
 
-from statscache import cli, plugins
+from statscache import cli, plugins, testing
 from statscache.config import IGNORED, SETTINGS
 from statscache.demo import traffic
 from statscache.engine.intake import UNWRITABLE
@@ -159,7 +159,7 @@ def test_every_metric_is_explained_and_what_is_asked_of_prometheus_exists(sqlite
 def test_the_plugin_reference_names_the_whole_contract():
     words = set(re.findall(r"\w+", " ".join(literals(page("plugins.rst")))))
     contract = {name for name in vars(BasePlugin) if not name.startswith("_")}
-    assert words >= {*plugins.__all__, *contract} - {"ident"}
+    assert words >= {*plugins.__all__, *testing.__all__, *contract} - {"ident"}
 
 
 def test_the_rest_reference_names_every_argument():

@@ -20,9 +20,29 @@ FLOORS = {
     "ground": {"checks", "config", "errors", "files", "message", "schedule", "text", "times"},
     "furniture": {"formats", "journal", "models"},
     "rooms": {"history", "plugins", "store"},
-    "staff": {"backlog", "backup", "engine", "registry", "replay", "timed", "verify"},
+    "staff": {
+        "backlog",
+        "backup",
+        "engine",
+        "pluginfile",
+        "registry",
+        "replay",
+        "timed",
+        "verify",
+        "workbench",
+    },
     # Where the world comes in. The service opens them: it asks fedmsg who a message is about.
-    "doors": {"cli", "consumer", "demo", "hubconfig", "meta", "producers", "service", "web"},
+    "doors": {
+        "cli",
+        "consumer",
+        "demo",
+        "hubconfig",
+        "meta",
+        "producers",
+        "service",
+        "testing",
+        "web",
+    },
     "guests": {"builtin"},
 }
 FLOORS_OF_THE_WEB = ["query", "rows", "answers", "routes"]

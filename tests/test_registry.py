@@ -9,7 +9,8 @@ import pytest
 
 from statscache import registry
 from statscache.config import Config
-from statscache.plugins import BasePlugin
+from statscache.errors import ConfigError
+from statscache.plugins import BasePlugin, Setting, checks
 from statscache.registry import ARGUMENTS
 
 HEADER = """
@@ -110,8 +111,8 @@ def test_an_entry_point_is_a_class_or_any_iterable_of_classes(install, load):
 
 def test_settings_under_the_name_of_an_entry_point_are_the_plugin_s(install):
     install("guests", "", "releng = Missing")
-    assert "releng" in registry.names()
-    assert "volume" in registry.names()
+    assert "releng" in registry.names({})
+    assert "volume" in registry.names({})
 
 
 def test_a_plugin_that_is_off_is_known_but_does_not_run(install, load):
@@ -327,3 +328,100 @@ def test_the_base_itself_is_no_statistic(install, load):
     install("guests", "", "base = BasePlugin", "count = Count")
     assert theirs(load()) == set()
     assert BasePlugin.name is None
+
+
+# -- settings that a plugin declares -------------------------------------------------------------
+
+DECLARING = f"""
+    class Lines(Count):
+        name, interval, by = "lines", {HOUR}, ("a",)
+        settings = (
+            Setting("least", 3, checks.whole_number(0, 100), "fewer lines are not counted"),
+            Setting("where", "prod", checks.one_of("prod", "stg"), "the environment"),
+        )
+        def __init__(self, *arguments):
+            super().__init__(*arguments)
+            self.seen = self.setting("least")
+    class Free(BasePlugin):
+        name = "free"
+"""
+
+
+def values(loaded, config):
+    plugin = loaded.enabled["lines-1h"].build(config)
+    return plugin.seen, plugin.setting("least"), plugin.setting("where")
+
+
+def test_declared_settings_are_read_simply_and_have_defaults(tmp_path, install):
+    install("guests", DECLARING, "lines = Lines")
+    places = {
+        "statscache.journal.path": tmp_path / "journal.sqlite",
+        "statscache.sqlalchemy.uri": f"sqlite:///{tmp_path / 'statscache.sqlite'}",
+    }
+    for given, expected in [
+        ({}, (3, 3, "prod")),
+        ({"statscache.lines.least": 7}, (7, 7, "prod")),
+        ({"statscache.lines.where": "stg", "least": 50}, (3, 3, "stg")),
+    ]:
+        config = Config({**places, **given}, registry.names({}))
+        assert values(registry.load(config), config) == expected
+
+
+def test_in_a_test_of_its_own_a_plugin_takes_settings_by_their_short_names():
+    class Plugin(BasePlugin):
+        name = "x"
+        settings = (Setting("least", 3, checks.whole_number(0, 9), "the least"),)
+
+    assert Plugin(None, {}).setting("least") == 3
+    assert Plugin(None, {"least": 5}).setting("least") == 5
+    with pytest.raises(KeyError):
+        Plugin(None, {"most": 5}).setting("most")
+
+
+@pytest.mark.parametrize(
+    ("own", "said"),
+    [
+        (
+            {"least": "many"},
+            "statscache.lines.least is 'many'; allowed: a whole number from 0 to 100",
+        ),
+        ({"where": "test"}, "statscache.lines.where is 'test'; allowed: 'prod' or 'stg'"),
+        (
+            {"last": 5},
+            "statscache.lines.last is no setting of lines; did you mean statscache.lines.least?",
+        ),
+    ],
+)
+def test_a_wrong_setting_of_a_plugin_is_refused_like_one_of_ours(tmp_path, install, own, said):
+    install("guests", DECLARING, "lines = Lines", "free = Free")
+    raw = {f"statscache.lines.{name}": value for name, value in own.items()}
+    raw |= {
+        "statscache.journal.path": tmp_path / "journal.sqlite",
+        "statscache.sqlalchemy.uri": f"sqlite:///{tmp_path / 'statscache.sqlite'}",
+        "statscache.free.anything": object(),
+    }
+    with pytest.raises(ConfigError) as error:
+        registry.load(Config(raw, registry.names(raw)))
+    assert str(error.value) == said
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ("('least',)", "'least' among its settings is no Setting"),
+        ("(Setting('A b', 1, int, ''),)", "is no Setting with a short name"),
+        (
+            "(Setting('a', -1, checks.whole_number(0, 1), ''),)",
+            "its setting a refuses its own default (ValueError: a whole number from 0 to 1)",
+        ),
+        ("(Setting('a', 1, None, ''),)", "its setting a refuses its own default (TypeError: "),
+    ],
+)
+def test_a_plugin_that_declares_nonsense_is_skipped(install, load, settings, reason):
+    install("odd", f"class Odd(BasePlugin): name, settings = 'odd', {settings}", "odd = Odd")
+    assert reason in reasons(load())["Odd"]
+
+
+def test_what_an_older_plugin_calls_settings_is_its_own(install, load):
+    install("old", "class Old(BasePlugin): name, settings = 'old', {'a': 1}", "old = Old")
+    assert load().enabled["old"].plugin.settings == {"a": 1}

@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from samples import NOW
 
+from statscache import registry
 from statscache.builtin.releng import LAYOUT, ReleaseEngineering
 from statscache.config import Config
 from statscache.engine import Engine
@@ -205,17 +206,18 @@ def test_odd_messages_are_no_reason_to_fail(topic, odd):
 
 
 def test_the_environment_is_a_setting():
-    here = {"statscache.releng.environment": "stg"}
     message = sent("buildsys.task.state.change", {**SPIN, "owner": "ada"}, environment="stg")
     assert told(message) == []
-    ((_, payload),) = told(message, **here)
+    ((_, payload),) = told(message, environment="stg")
     assert payload["link"].startswith("https://koji.stg.fedoraproject.org/")
-    assert told(sent("compose.rawhide.start", NIGHTLY), **here) == []
+    assert told(sent("compose.rawhide.start", NIGHTLY), environment="stg") == []
 
 
 def test_an_environment_that_there_is_not_is_named():
-    with pytest.raises(ConfigError, match=r"environment is 'test'; allowed: one of prod, stg, dev"):
-        Config({"statscache.releng.environment": "test"})
+    raw = {"statscache.releng.environment": "test"}
+    said = r"releng\.environment is 'test'; allowed: 'prod' or 'stg' or 'dev'"
+    with pytest.raises(ConfigError, match=said):
+        registry.load(Config(raw, registry.names(raw)))
 
 
 # -- the layout ----------------------------------------------------------------------------------

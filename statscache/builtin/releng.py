@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from ..plugins import Latest, latest_log_model, topic_parts
+from ..plugins import Latest, Setting, checks, latest_log_model, topic_parts
 
 Message = dict[str, Any]
 Event = tuple[tuple[str, str], dict[str, str]]
@@ -16,7 +16,7 @@ Event = tuple[tuple[str, str], dict[str, str]]
 Reader = Callable[[str, Mapping[str, Any], str], Iterable[Event]]
 """Takes the topic behind its category, `msg`, and the environment."""
 
-ENVIRONMENT = "statscache.releng.environment"
+ENVIRONMENTS = ("prod", "stg", "dev")
 KOJI = {"prod": "https://koji.fedoraproject.org", "stg": "https://koji.stg.fedoraproject.org"}
 
 ARCHITECTURES = ("primary", "arm", "ppc", "s390")
@@ -333,13 +333,16 @@ class ReleaseEngineering(Latest):
     model: Any = latest_log_model("release-engineering-event-logs")
     topics = tuple(f"org.fedoraproject.*.{event}" for event in EVENTS)
     layout = LAYOUT
+    settings = (
+        Setting("environment", "prod", checks.one_of(*ENVIRONMENTS), "whose messages are taken"),
+    )
     newest_of_each = 8
     reads_only = True
 
     def event(self, message: Message) -> Iterable[Event]:
         """What the message tells; one that is not as expected tells nothing."""
         parts, msg = topic_parts(message), message.get("msg")
-        environment = self.config.get(ENVIRONMENT, "prod")
+        environment = self.setting("environment")
         if (parts.prefix, parts.environment) != ("org.fedoraproject", environment):
             return ()
         if parts.category not in READERS or not isinstance(msg, dict):

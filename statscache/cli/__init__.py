@@ -17,6 +17,7 @@ from .dead_letters import dead_letters
 from .demo import demo
 from .grafana import grafana
 from .journal import journal
+from .plugin import plugin
 from .plugins import plugins
 from .replay import replay
 from .serve import serve
@@ -52,7 +53,8 @@ def main() -> None:
 
 
 COMMANDS = (
-    *(backlog, backup, db, dead_letters, demo, grafana, journal, plugins, replay, serve, verify),
+    *(backlog, backup, db, dead_letters, demo, grafana, journal, plugin, plugins, replay, serve),
+    verify,
 )
 for command in COMMANDS:
     main.add_command(command)

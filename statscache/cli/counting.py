@@ -47,7 +47,7 @@ def _engine() -> Iterator[Engine]:
     installed = service.load(config)
     logging.disable(logging.NOTSET)
     batch = {"statscache.engine.batch": max(BATCH, config["statscache.engine.batch"])}
-    config = Config({**config, **batch}, registry.names())
+    config = Config({**config, **batch}, registry.names(config))
     journal = Journal(config["statscache.journal.path"])
     connections = len(installed.enabled) + config["statscache.engine.workers"]
     store = Store(config["statscache.sqlalchemy.uri"], connections)

@@ -50,6 +50,11 @@ def _number(_context: click.Context, _option: click.Parameter, value: float | No
     type=click.Path(path_type=Path),
     help="A new or empty directory for data and logs.  [default: a new temporary one]",
 )
+@click.option(
+    "--plugins",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A directory of Python files with plugins of yours, which run, too.",
+)
 @click.option("--remove", is_flag=True, help="Remove the directory at the end.")
 def demo(
     days: int | None,
@@ -58,6 +63,7 @@ def demo(
     messages: Path | None,
     port: int,
     directory: Path | None,
+    plugins: Path | None,
     remove: bool,
 ) -> None:
     """Show statscache at work on a bus of invented messages; needs no network.
@@ -71,7 +77,8 @@ def demo(
         _survey(console, messages, rate)
     else:
         days, rate = DAYS if days is None else days, rate or RATE
-    show.run(show.Options(directory, remove, days or 0, rate, seed, messages, port), console)
+    options = show.Options(directory, remove, days or 0, rate, seed, messages, port, plugins)
+    show.run(options, console)
 
 
 def _survey(console: Console, messages: Path, rate: float | None) -> None:

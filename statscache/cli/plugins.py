@@ -12,7 +12,7 @@ from rich.table import Table
 
 from .. import hubconfig, registry, service
 from ..backlog.importer import forget
-from ..config import Config
+from ..config import PREFIX, Config
 from ..engine import recall
 from ..errors import ConfigError
 from ..journal import Writer
@@ -20,7 +20,7 @@ from ..registry import Registry
 from ..store import Store, checkpoints, deadletters, owed, progress, schema
 from ..store.owed import Debt
 from ..store.progress import Progress, Reading
-from ..text import printable
+from ..text import one_line, printable
 from ..times import utc
 from .moments import MOMENT
 from .printing import console
@@ -28,10 +28,12 @@ from .printing import console
 COLUMNS = (
     "ident",
     "from",
+    "version",
     "state",
     "counted",
     "expired",
     "dead letters",
+    "lag",
     "complete until",
     "history",
 )
@@ -40,9 +42,33 @@ COLUMNS = (
 @click.group(invoke_without_command=True)
 @click.pass_context
 def plugins(context: click.Context) -> None:
-    """The statistics that are installed, and how far each has counted."""
+    """The statistics that are installed, and how far each has counted.
+
+    Where each is from, whether it runs and why not, how much it has counted, how far it lags, and
+    what it could not digest. `statscache plugin` helps to write one.
+    """
     if context.invoked_subcommand is None:
         _list()
+
+
+@plugins.command()
+def settings() -> None:
+    """The settings that plugins declare, what they are, and what they are for."""
+    config = hubconfig.read()
+    installed = registry.load(config)
+    table = Table("setting", "is", "default", "what it says", box=None)
+    rows = {
+        f"{PREFIX}{statistic.entry_point}.{one.name}": (
+            one_line(repr(statistic.settings[one.name])),
+            one_line(repr(one.default)),
+            printable(one.help),
+        )
+        for statistic in {**installed.disabled, **installed.enabled}.values()
+        for one in statistic.plugin.settings
+    }
+    for name, row in sorted(rows.items()):
+        table.add_row(name, *row)
+    console().print(table)
 
 
 @plugins.command()
@@ -131,25 +157,35 @@ def _list() -> None:
     if config["statscache.datagrepper.endpoint"] is None:
         debts = []
     installed = registry.load(config)
+    versions = registry.versions()
     table = Table(*COLUMNS, box=None)
+
+    def origin(distribution: str) -> tuple[str, str]:
+        return distribution, versions.get(distribution, "")
+
     for ident, statistic in sorted(installed.enabled.items()):
         state = _state(known.get(ident), letters.get(ident, 0))
         history = _history(progress.history(debts, ident)) if ident in known else ()
-        table.add_row(ident, statistic.distribution, *state, *history)
+        table.add_row(ident, *origin(statistic.distribution), *state, *history)
     for ident, statistic in sorted(installed.disabled.items()):
-        table.add_row(ident, statistic.distribution, "off")
+        reason = config.why_off(ident, statistic.distribution)
+        table.add_row(ident, *origin(statistic.distribution), f"off: {reason}")
     for skipped in installed.skipped:
         reason = f"skipped: {printable(skipped.reason)}"
-        table.add_row(skipped.name, skipped.distribution, reason)
+        table.add_row(skipped.name, *origin(skipped.distribution), reason)
     console().print(table)
 
 
 def _state(told: Progress | None, letters: int) -> tuple[str, ...]:
     if told is None:
         return ("new",)
+    now = time.time()
     state = f"suspended: {told.suspended}" if told.suspended else "on"
-    age = f"{max(0, time.time() - told.complete_until):,.0f} s ago"
-    return state, f"{told.counted:,}", f"{told.expired:,}", f"{letters:,}", age
+    lag, age = (max(0, now - since) for since in (told.counted_until, told.complete_until))
+    return (
+        *(state, f"{told.counted:,}", f"{told.expired:,}", f"{letters:,}"),
+        *(f"{lag:,.0f} s", f"{age:,.0f} s ago"),
+    )
 
 
 def _history(reading: Reading | None) -> tuple[str, ...]:

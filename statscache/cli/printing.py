@@ -17,3 +17,8 @@ def console(stderr: bool = False) -> Console:
     """
     width = None if (sys.stderr if stderr else sys.stdout).isatty() else WIDE
     return Console(stderr=stderr, width=width, markup=False, emoji=False, highlight=False)
+
+
+def number(many: int, what: str) -> str:
+    """`1 row`, `1,000 rows`."""
+    return f"{many:,} {what}{'' if many == 1 else 's'}"

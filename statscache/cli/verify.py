@@ -99,7 +99,7 @@ def verify(
         statistics = _chosen(idents, installed, store, verdict)
         door = stack.enter_context(_door(config, installed, store)) if mends else None
         journal = stack.enter_context(closing(Reader(Path(config["statscache.journal.path"]))))
-        screen = stack.enter_context(_screen(span))
+        screen = stack.enter_context(screen_of(span))
         case = Case(config, store, journal, screen.watched(source), now)
         parts = (
             _suspicious(case, client, installed, span, verdict)
@@ -236,7 +236,7 @@ class Screen:
 
 
 @contextmanager
-def _screen(span: Span) -> Iterator[Screen]:
+def screen_of(span: Span) -> Iterator[Screen]:
     shown = console(stderr=True)
     columns = (BarColumn(), TextColumn("{task.fields[read]:,} messages read"))
     with Progress(*columns, console=shown, transient=True, disable=not shown.is_terminal) as bars:

@@ -43,16 +43,19 @@ def make(wanted: Path | None) -> Path:
     return wanted.absolute()
 
 
-def configure(directory: Path, endpoint: str) -> None:
-    """Write the fedmsg.d of a demo whose bus publishes at `endpoint`."""
+def configure(directory: Path, endpoint: str, plugins: Path | None = None) -> None:
+    """Write the fedmsg.d of a demo whose bus publishes at `endpoint`.
+
+    The files in `plugins` run beside what is installed.
+    """
     folder = directory / "fedmsg.d"
     folder.mkdir()
     (folder / "alone.py").write_text(ALONE)
-    settings = pformat(_settings(directory, endpoint), width=100, sort_dicts=False)
+    settings = pformat(_settings(directory, endpoint, plugins), width=100, sort_dicts=False)
     (folder / "demo.py").write_text(f"{HEADER}config = {settings}\n")
 
 
-def _settings(directory: Path, endpoint: str) -> dict[str, Any]:
+def _settings(directory: Path, endpoint: str, plugins: Path | None) -> dict[str, Any]:
     database = sa.URL.create("sqlite", database=str(directory / "statscache.sqlite"))
     return {
         "endpoints": {"demo": [endpoint]},
@@ -66,6 +69,7 @@ def _settings(directory: Path, endpoint: str) -> dict[str, Any]:
         "statscache.datagrepper.endpoint": None,
         "statscache.plugins.enabled": ["*"],
         "statscache.plugins.disabled": [],
+        "statscache.plugins.dir": str(plugins.absolute()) if plugins else None,
         "statscache.retention": {},
         "logging": _logging(),
     }

@@ -32,6 +32,7 @@ class Options(NamedTuple):
     seed: int
     messages: Path | None
     port: int
+    plugins: Path | None = None
 
 
 def run(options: Options, console: Console) -> None:
@@ -58,7 +59,7 @@ def _start(options: Options, folder: Path, parts: Parts, console: Console) -> st
     now = time.time()
     bus = parts.start("bus", "statscache.demo.bus:main", *_traffic(options, now))
     endpoint = parts.wait("the bus", lambda: bus.said(r"Publishing on (\S+)"))
-    directory.configure(folder, endpoint)
+    directory.configure(folder, endpoint, options.plugins)
     # Before the history, so that a port that is taken is told of at once.
     web = parts.start("web", "statscache.cli:main", "serve", f"--port={options.port}")
     url = parts.wait("the web application", lambda: web.said(r"Serving on (\S+)"))

@@ -4,6 +4,8 @@ A plugin is a class, registered in the entry-point group `statscache.plugin`, th
 messages of the bus into the rows of a model. `Count` and `Latest` are the shortest ways to one.
 """
 
+from .. import checks
+from ..config import Setting
 from ..models import (
     BaseModel,
     CategorizedLogModel,
@@ -34,7 +36,9 @@ __all__ = [
     "Latest",
     "ScalarModel",
     "Schedule",
+    "Setting",
     "Window",
+    "checks",
     "count_model",
     "latest_log_model",
     "latest_model",

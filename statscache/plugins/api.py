@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from ..config import Setting
 from ..message import Message
 from ..models import BaseModel
 from ..schedule import Schedule
@@ -43,6 +44,7 @@ class BasePlugin:
             the journal knows it) and `arrived` (epoch seconds), and saves decoding it.
         newest_of_each: what is asked for rows, and says nothing of pages, order or time, is
             answered with so many of the newest rows of each key, or category, on one page.
+        settings: what operators can set, one `Setting` each, under `statscache.ENTRYPOINT.NAME`.
         by_arrival: columns of the rows that depend on when messages arrived, which history does
             not tell.
     """
@@ -63,6 +65,7 @@ class BasePlugin:
     envelope_only: ClassVar[bool] = False
     newest_of_each: ClassVar[int | None] = None
     by_arrival: ClassVar[Sequence[str]] = ()
+    settings: ClassVar[Sequence[Setting]] = ()
 
     def __init__(
         self,
@@ -86,6 +89,14 @@ class BasePlugin:
         """The name in URLs and settings: `volume, by topic` each hour is `volume-by-topic-1h`."""
         name = str(self.name).lower().translate(_SPACE_TO_HYPHEN)
         return f"{name}-{self.schedule}" if self.schedule else name
+
+    def setting(self, name: str) -> Any:
+        """The value of one of `settings`: what the operator has set, else the default.
+
+        Raises:
+            KeyError: there is none of that name.
+        """
+        return self.config.get(name, {one.name: one.default for one in self.settings}[name])
 
     def process(self, message: Message) -> None:
         """Take one message in; called by the default `handle`, before the transaction opens."""

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
-from .. import registry
 from ..config import DAY, Config
 from ..engine import Engine
 from ..errors import PluginError
@@ -27,30 +27,42 @@ PATIENCE = 600.0
 
 @contextmanager
 def scratch(statistics: Sequence[Statistic], config: Config) -> Iterator[Engine]:
-    """An engine that runs `statistics` and keeps whatever they count, and which goes in the end.
+    """An engine that runs `statistics` and keeps whatever they count, and which goes in the end."""
+    with (
+        TemporaryDirectory(prefix="statscache-verify-") as folder,
+        running(Path(folder), statistics, config) as engine,
+    ):
+        yield engine
+
+
+@contextmanager
+def running(
+    folder: Path, statistics: Sequence[Statistic], config: Config, **settings: Any
+) -> Iterator[Engine]:
+    """An engine that runs `statistics` on what is in `folder`; settings as in `engine__batch=10`.
 
     It is the same code that counts. Its clock stands at the beginning, so that nothing expires, and
     it has no history of its own to fetch.
     """
-    with TemporaryDirectory(prefix="statscache-verify-") as folder:
-        settings = {
-            **config,
-            "statscache.sqlalchemy.uri": f"sqlite:///{folder}/statscache.sqlite",
-            "statscache.journal.path": Path(folder, "journal.sqlite"),
-            "statscache.consumer.epoch": None,
-            "statscache.journal.dedupe_horizon": 366 * DAY,
-            "statscache.datagrepper.endpoint": None,
-            "statscache.engine.suspend_after": 1_000_000,
-        }
-        own = Config(settings, foreign=registry.names())
-        named = Registry({one.ident: one for one in statistics}, {}, [])
-        store = Store(own["statscache.sqlalchemy.uri"], len(statistics) + 5)
-        engine = Engine(own, named, store, Journal(own["statscache.journal.path"]))
-        try:
-            engine.start(EARLIEST, listens=False)
-            yield engine
-        finally:
-            engine.stop(EARLIEST)
+    values = {
+        **config,
+        "statscache.sqlalchemy.uri": f"sqlite:///{folder}/statscache.sqlite",
+        "statscache.journal.path": Path(folder, "journal.sqlite"),
+        "statscache.consumer.epoch": None,
+        "statscache.journal.dedupe_horizon": 366 * DAY,
+        "statscache.datagrepper.endpoint": None,
+        "statscache.engine.suspend_after": 1_000_000,
+        **{f"statscache.{name.replace('__', '.')}": one for name, one in settings.items()},
+    }
+    own = Config(values, foreign=config.foreign)
+    named = Registry({one.ident: one for one in statistics}, {}, [])
+    store = Store(own["statscache.sqlalchemy.uri"], len(statistics) + 5)
+    engine = Engine(own, named, store, Journal(own["statscache.journal.path"]))
+    try:
+        engine.start(EARLIEST, listens=False)
+        yield engine
+    finally:
+        engine.stop(EARLIEST)
 
 
 def count(engine: Engine, entries: Iterable[Entry]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from ..config import DAY
@@ -26,11 +26,11 @@ class Source(NamedTuple):
     length: float
 
 
-def of_datagrepper(client: Datagrepper) -> Source:
-    """The archive of the bus, a day at once."""
+def of_datagrepper(client: Datagrepper, topics: Collection[str] | None = None) -> Source:
+    """The archive of the bus, a day at once; all of it, or what has one of the `topics`."""
 
     def read(start: int, stop: int) -> Iterator[Found]:
-        for window in client.windows(start, stop):
+        for window in client.windows(start, stop, topics):
             yield from window.messages
             yield from window.refused
 

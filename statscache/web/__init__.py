@@ -54,7 +54,7 @@ def create_app(
     if config is None:
         config = hubconfig.read()
     elif not isinstance(config, Config):
-        config = Config(config, foreign=registry.names())
+        config = Config(config, foreign=registry.names(config))
     if found is None:
         found = registry.load(config)
     app = Flask(__name__, static_folder=None)

@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -49,16 +50,79 @@ def columns(said: str, ident: str) -> list[str]:
 def test_each_statistic_tells_how_far_it_is(run: Run) -> None:
     count("kernel", "a", "b")
     said = run("plugins").stdout
-    assert said.splitlines()[0].split(maxsplit=5)[5].split() == [
-        *("dead", "letters", "complete", "until", "history")
+    assert said.splitlines()[0].split() == [
+        *("ident", "from", "version", "state", "counted", "expired"),
+        *("dead", "letters", "lag", "complete", "until", "history"),
     ]
-    assert columns(said, FUSSY)[:6] == [FUSSY, "fussy-statistics", "on", "1", "0", "2"]
-    assert columns(said, "volume-1h")[:6] == ["volume-1h", "statscache", "on", "3", "0", "0"]
-    assert columns(said, "volume-1d") == ["volume-1d", "statscache", "off"]
+    ours = version("statscache")
+    assert columns(said, FUSSY)[:7] == [FUSSY, "fussy-statistics", "1", "on", "1", "0", "2"]
+    assert columns(said, "volume-1h")[:7] == ["volume-1h", "statscache", ours, "on", "3", "0", "0"]
+    assert columns(said, "volume-1d")[:4] == ["volume-1d", "statscache", ours, "off:"]
+
+
+@on_sqlite
+def test_what_is_off_says_why(run: Run, here: Path) -> None:
+    for enabled, disabled, reason in [
+        (["fussy-*"], [], "statscache.plugins.enabled does not name it"),
+        (["*"], [], "the defaults leave it out"),
+        (
+            ["*", "volume-*"],
+            ["volume-1?", "*user-1d"],
+            "statscache.plugins.disabled has '*user-1d'",
+        ),
+    ]:
+        values = {"enabled": enabled, "disabled": disabled}
+        settings = {f"statscache.plugins.{name}": value for name, value in values.items()}
+        (here / "fedmsg.d" / "which.py").write_text(f"config = {settings!r}")
+        said = columns(run("plugins").stdout, "volume-by-user-1d")
+        assert " ".join(said[3:]) == f"off: {reason}"
+
+
+@on_sqlite
+def test_how_far_counting_lags_is_told_beside_what_is_not_complete(run: Run, store: Store) -> None:
+    count("kernel", "a")
+    said, now = run("plugins").stdout, time.time()
+    lag = float(re.findall(r" ([\d,]+) s  ", next(
+        line for line in said.splitlines() if FUSSY in line
+    ))[0].replace(",", ""))  # fmt: skip
+    # A dead letter ends what is complete, a minute before that was counted.
+    assert lag == pytest.approx(now - NOW, abs=20)
+    assert ages(said, FUSSY) == pytest.approx(lag + 60, abs=20)
+
+
+@on_sqlite
+def test_single_files_are_listed_by_their_names(run: Run, here: Path) -> None:
+    (here / "files").mkdir()
+    lone = "from statscache.plugins import *\nclass Lone(BasePlugin):\n    name = 'fussy-lone'\n"
+    (here / "files" / "lone.py").write_text(lone)
+    (here / "files" / "broken.py").write_text("1 / 0")
+    where = "config = {'statscache.plugins.dir': 'files'}"
+    (here / "fedmsg.d" / "files.py").write_text(where)
+    said = run("plugins").stdout
+    assert columns(said, "fussy-lone") == ["fussy-lone", "lone.py", "new"]
+    assert " ".join(columns(said, "broken")) == (
+        "broken broken.py skipped: it cannot be imported (ZeroDivisionError: division by zero)"
+    )
+
+
+@on_sqlite
+def test_settings_that_plugins_declare_are_told(run: Run, here: Path) -> None:
+    (here / "files").mkdir()
+    (here / "files" / "lone.py").write_text(
+        "from statscache.plugins import *\n"
+        "class Lone(BasePlugin):\n"
+        "    name = 'fussy-lone'\n"
+        "    settings = (Setting('least', 3, checks.whole_number(0, 9), 'the least [bold]'),)\n"
+    )
+    values = {"statscache.plugins.dir": "files", "statscache.lone.least": 5}
+    (here / "fedmsg.d" / "files.py").write_text(f"config = {values!r}")
+    assert columns(run("plugins", "settings").stdout, "statscache.lone.least") == [
+        *("statscache.lone.least", "5", "3", "the", "least", "[bold]")
+    ]
 
 
 def test_one_that_has_never_counted_is_new(run: Run) -> None:
-    assert columns(run("plugins").stdout, FUSSY) == [FUSSY, "fussy-statistics", "new"]
+    assert columns(run("plugins").stdout, FUSSY) == [FUSSY, "fussy-statistics", "1", "new"]
 
 
 @on_sqlite

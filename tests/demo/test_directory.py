@@ -77,3 +77,12 @@ def test_what_the_machine_says_of_other_buses_is_not_for_the_demo(tmp_path, monk
     assert config["statscache.sqlalchemy.uri"] == f"sqlite:///{folder}/statscache.sqlite"
     assert config["statscache.plugins.disabled"] == ()
     assert config["statscache.retention"] == {}
+
+
+def test_plugins_of_ones_own_are_found_from_there(tmp_path, monkeypatch):
+    (tmp_path / "plugins").mkdir()
+    folder = directory.make(tmp_path / "demo")
+    monkeypatch.chdir(tmp_path)
+    directory.configure(folder, "tcp://127.0.0.1:4567", Path("plugins"))
+    monkeypatch.chdir(folder)
+    assert hubconfig.read()["statscache.plugins.dir"] == tmp_path / "plugins"

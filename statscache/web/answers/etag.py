@@ -37,7 +37,7 @@ _BYTES = 12
 def source(registry: Registry, statistic: Statistic) -> Source:
     """What of the installed software shapes the answers of the statistic."""
     releases = (_release(name) for name in (OURS, statistic.distribution))
-    made_by = (*releases, str(statistic.plugin.version))
+    made_by = (*releases, statistic.plugin.__module__, str(statistic.plugin.version))
     return Source(" ".join(made_by), registry.sharing(statistic))
 
 

@@ -1,0 +1,1 @@
+"""Where plugins are tried and held to the contract, on a scratch place of their own."""
