@@ -215,6 +215,9 @@ def _model(instance: BasePlugin) -> type[BaseModel] | None:
         raise PluginError(f"its model {model!r} is no subclass of BaseModel")
     if not isinstance(sa.inspect(model).columns["timestamp"].type, Time | sa.Date | sa.DateTime):
         raise PluginError(f"the timestamp of its model {model.__name__} is no date and time")
+    unknown = set(instance.personal).difference(model.columns())
+    if unknown:
+        raise PluginError(f"it has no such personal column: {', '.join(sorted(unknown))}")
     bad = ARGUMENTS.intersection(model.columns())
     if bad:
         raise PluginError(f"a column may not be called like an argument: {', '.join(sorted(bad))}")
@@ -226,6 +229,9 @@ def _refuse_odd_attributes(plugin: BasePlugin) -> None:
         value = getattr(plugin, name)
         if not (value is None or isinstance(value, timedelta)):
             raise PluginError(f"its {name} is {value!r}, and not a timedelta or None")
+    personal: Any = plugin.personal
+    if isinstance(personal, str) or not all(isinstance(column, str) for column in personal):
+        raise PluginError(f"its personal columns are {personal!r}, and not a list of names")
     topics: Any = plugin.topics
     if isinstance(topics, str) or not all(isinstance(topic, str) for topic in topics or ()):
         raise PluginError(f"its topics are {topics!r}, and not a list of patterns or None")

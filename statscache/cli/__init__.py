@@ -20,6 +20,7 @@ from .journal import journal
 from .plugins import plugins
 from .replay import replay
 from .serve import serve
+from .user import user
 from .verify import verify
 
 LONGEST = 1_000
@@ -52,7 +53,8 @@ def main() -> None:
 
 
 COMMANDS = (
-    *(backlog, backup, db, dead_letters, demo, grafana, journal, plugins, replay, serve, verify),
+    *(backlog, backup, db, dead_letters, demo, grafana),
+    *(journal, plugins, replay, serve, user, verify),
 )
 for command in COMMANDS:
     main.add_command(command)

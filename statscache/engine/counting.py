@@ -11,12 +11,12 @@ from ..config import Config
 from ..errors import MovedError
 from ..journal import Journal
 from ..registry import Statistic
-from ..store import Store, checkpoints, deadletters, owed
+from ..store import Store, checkpoints, deadletters, erased, owed
 from ..store.checkpoints import Checkpoint, Step
 from ..store.faults import is_canceled, is_outage
 from ..store.owed import Missed
 from ..text import one_line, sentence
-from . import retention
+from . import people, retention
 from .buckets import Bucket, Slices, bucket, copies
 from .instance import Instance
 
@@ -136,7 +136,9 @@ class PluginCounter:
         too_many = in_a_row >= self._config["statscache.engine.suspend_after"]
         with self._store.writing() as connection:
             checkpoints.advance(connection, checkpoint, step, self._token)
-            deadletters.add(connection, self.ident, entry, error, now)
+            kept = people.without(erased.read(connection), entry)
+            quiet = kept is not entry
+            deadletters.add(connection, self.ident, kept, error, now, quiet)
             standing = deadletters.count(connection, self.ident)
             if too_many:
                 # Everybody may read why; what the plugin says may hold the message.
@@ -148,7 +150,7 @@ class PluginCounter:
             self.ident,
             one_line(entry.id),
             one_line(entry.topic),
-            sentence(error),
+            type(error).__name__ if quiet else sentence(error),
             standing,
         )
         if too_many:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from sqlalchemy.engine import Connection
 
@@ -12,7 +13,8 @@ from ..errors import MovedError, OwnerError
 from ..message import Message
 from ..plugins import BasePlugin
 from ..registry import Statistic
-from ..store import Store, changes
+from ..store import Store, changes, erased
+from ..store.erased import Erased
 from ..store.transaction import Transaction
 from ..text import sentence
 
@@ -36,7 +38,10 @@ class Instance:
         return self.statistic.ident
 
     def begin(self) -> BasePlugin:
-        """The plugin; built, initialized and launched if there is none."""
+        """The plugin; built, initialized and launched if there is none.
+
+        It knows who was erased until now.
+        """
         if self._plugin is None:
             plugin = self.statistic.build(self._config)
             with Transaction(self._store, self.ident) as transaction:
@@ -45,6 +50,9 @@ class Instance:
                 if transaction.session.used:
                     transaction.commit()
             self._plugin = plugin
+        if self._plugin.personal:
+            with self._store.reading() as connection:
+                self._plugin.erased = erased.read(connection)
         return self._plugin
 
     def stop(self) -> None:
@@ -88,9 +96,16 @@ class Instance:
         with Transaction(self._store, self.ident, lock) as transaction:
             session = transaction.session
             if plugin:
+                session.is_barred = partial(_names_erased, plugin) if plugin.personal else None
                 plugin.handle(session, messages)
                 session.flush()
             if session.used:
                 connection, touched = transaction.connection(), transaction.touched
+                if plugin and isinstance(plugin.erased, Erased):
+                    erased.require(connection, plugin.erased)
                 changes.note(connection, self.ident, transaction.revision, touched, now)
             transaction.commit()
+
+
+def _names_erased(plugin: BasePlugin, row: object) -> bool:
+    return any(getattr(row, column, None) in plugin.erased for column in plugin.personal)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
@@ -43,6 +43,9 @@ class BasePlugin:
             the journal knows it) and `arrived` (epoch seconds), and saves decoding it.
         by_arrival: columns of the rows that depend on when messages arrived, which history does
             not tell.
+        personal: columns of the rows that hold the name of an account.
+
+    An instance has `erased`: the names that are in it count as nobody.
     """
 
     name: Any = None
@@ -60,6 +63,8 @@ class BasePlugin:
     reads_only: ClassVar[bool] = False
     envelope_only: ClassVar[bool] = False
     by_arrival: ClassVar[Sequence[str]] = ()
+    personal: ClassVar[Sequence[str]] = ()
+    erased: Container[str] = frozenset()
 
     def __init__(
         self,
@@ -116,6 +121,14 @@ class BasePlugin:
         """Delete the rows from `when` on."""
         if self.model is not None:
             session.execute(sa.delete(self.model).where(self.model.timestamp >= when))
+
+    def erase(self, name: str, session: Session) -> int:
+        """Delete the rows that hold the account `name` in a personal column; how many that were."""
+        if self.model is None or not self.personal:
+            return 0
+        those = sa.or_(*(getattr(self.model, column) == name for column in self.personal))
+        done: Any = session.execute(sa.delete(self.model).where(those))
+        return int(done.rowcount)
 
 
 Definition = type[BasePlugin] | Iterable[type[BasePlugin]]

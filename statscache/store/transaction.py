@@ -37,7 +37,7 @@ class GuestSession(Session):
 
     The transaction opens with the first statement, not before. `touched` collects the rows that
     were changed through it; `explained` says that it knows of what the running statement writes;
-    `used` says whether it ran a statement at all.
+    `used` says whether it ran a statement at all. An instance that `is_barred` is not kept.
     """
 
     def __init__(self, connection: Callable[[], Connection]) -> None:
@@ -46,12 +46,15 @@ class GuestSession(Session):
         self.used = False
         self.explained = False
         self.touched: set[Touched] = self.info.setdefault(TOUCHED, set())
+        self.is_barred: Callable[[object], bool] | None = None
 
     def get_bind(self, *_arguments: Any, **_options: Any) -> Connection:
         self.used = True
         return self._open()
 
     def flush(self, objects: Any = None) -> None:
+        for one in filter(self.is_barred, [*self.new, *self.dirty]) if self.is_barred else ():
+            (self.expunge if one in self.new else self.delete)(one)
         changed = {*self.new, *self.dirty, *self.deleted}
         rows = [_touched(one) for one in changed if isinstance(one, BaseModel)]
         self.touched.update(row for row in rows if row)

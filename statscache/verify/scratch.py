@@ -15,7 +15,7 @@ from ..errors import PluginError
 from ..journal import Journal
 from ..message import EARLIEST, Entry
 from ..registry import Registry, Statistic
-from ..store import Store, checkpoints
+from ..store import Store, checkpoints, erased
 
 TOGETHER = 1_000
 WAITING = 20_000
@@ -26,11 +26,12 @@ PATIENCE = 600.0
 
 
 @contextmanager
-def scratch(statistics: Sequence[Statistic], config: Config) -> Iterator[Engine]:
+def scratch(statistics: Sequence[Statistic], config: Config, real: Store) -> Iterator[Engine]:
     """An engine that runs `statistics` and keeps whatever they count, and which goes in the end.
 
-    It is the same code that counts. Its clock stands at the beginning, so that nothing expires, and
-    it has no history of its own to fetch.
+    It is the same code that counts, and who was erased in the `real` store is nobody here, too. Its
+    clock stands at the beginning, so that nothing expires, and it has no history of its own to
+    fetch.
     """
     with TemporaryDirectory(prefix="statscache-verify-") as folder:
         settings = {
@@ -48,6 +49,8 @@ def scratch(statistics: Sequence[Statistic], config: Config) -> Iterator[Engine]
         engine = Engine(own, named, store, Journal(own["statscache.journal.path"]))
         try:
             engine.start(EARLIEST, listens=False)
+            with real.reading() as here, store.writing() as there:
+                erased.copy(there, erased.read(here))
             yield engine
         finally:
             engine.stop(EARLIEST)
