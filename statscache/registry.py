@@ -210,6 +210,8 @@ def _instance(plugin: type[BasePlugin], schedule: Schedule | None, config: Confi
 def _model(instance: BasePlugin) -> type[BaseModel] | None:
     model = instance.model
     if model is None:
+        if instance.personal:
+            raise PluginError("it has personal columns, but no model")
         return None
     if not (isinstance(model, type) and issubclass(model, BaseModel)):
         raise PluginError(f"its model {model!r} is no subclass of BaseModel")
