@@ -17,7 +17,7 @@ from .config import Config
 from .errors import PluginError
 from .models import BaseModel
 from .models.columns import Time
-from .plugins import BasePlugin
+from .plugins import AsyncPlugin, BasePlugin
 from .schedule import DAY, Schedule
 from .text import one_line
 
@@ -65,6 +65,11 @@ class Statistic(NamedTuple):
     def window(self) -> int:
         """Seconds of a window; without a schedule rows go by the hour."""
         return self.schedule.length if self.schedule else HOUR
+
+    @property
+    def is_asynchronous(self) -> bool:
+        """Whether the plugin has a turn also where there is nothing to count."""
+        return issubclass(self.plugin, AsyncPlugin)
 
     def window_start(self, time: float) -> int:
         """The start of the window that `time` falls into, both in epoch seconds."""

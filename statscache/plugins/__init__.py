@@ -16,17 +16,23 @@ from ..schedule import Schedule, Window
 from .api import BasePlugin
 from .count import Count
 from .subjects import packages, topic_parts, users
+from .threads import Future, Queue, asynchronous
+from .workers import AsyncPlugin
 
 __all__ = [
+    "AsyncPlugin",
     "BaseModel",
     "BasePlugin",
     "CategorizedLogModel",
     "CategorizedModel",
     "ConstrainedCategorizedLogModel",
     "Count",
+    "Future",
+    "Queue",
     "ScalarModel",
     "Schedule",
     "Window",
+    "asynchronous",
     "count_model",
     "packages",
     "topic_parts",
