@@ -131,6 +131,14 @@ def test_items_come_in_order_to_those_who_wait_and_wait_for_those_who_come(got):
     assert (got, len(queue)) == ([0, 1], 1)
 
 
+def test_who_has_quit_waits_for_nothing_any_more(got):
+    queue = Queue()
+    queue.dequeue().quit()
+    queue.dequeue().on_success(got.append)
+    queue.enqueue(1)
+    assert got == [1]
+
+
 def test_a_queue_refuses_more_than_it_holds_and_more_who_wait_than_may():
     queue = Queue(size=1, backlog=1)
     queue.dequeue()

@@ -7,7 +7,7 @@ be counted, without the name. The list of who was erased keeps the name from com
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,6 +22,7 @@ from ..plugins import BasePlugin, users
 from ..plugins.redaction import redact
 from ..registry import Registry
 from ..store import Store, aside, changes, checkpoints, deadletters, erased
+from ..store.erased import Erased
 from ..store.transaction import Transaction
 from ..text import sentence
 
@@ -97,8 +98,10 @@ def erase(store: Store, journal: Writer, plugins: Plugins, name: str, now: float
     return +gone
 
 
-def without(those: Container[str], entry: Entry) -> Entry:
+def without(those: Erased, entry: Entry) -> Entry:
     """The entry, about none of `those` accounts; the same one if it was about none."""
+    if not those.marks:
+        return entry
     names = [name for name in users(decode(entry.body)) if name in those]
     return _without(names, entry) if names else entry
 

@@ -200,7 +200,7 @@ class Queue:
             Queue.OverflowError: there are too many.
         """
         with self._lock:
-            first = self._waiting.popleft() if self._waiting else None
+            first = self._first()
             if first is None:
                 if self._size is not None and len(self._items) >= self._size:
                     raise Queue.OverflowError
@@ -225,6 +225,14 @@ class Queue:
             value = self._items.popleft()
         made.fire(value)
         return made
+
+    def _first(self) -> Future | None:
+        """Who has waited longest, of those that have not quit."""
+        while self._waiting:
+            first = self._waiting.popleft()
+            if not first._resolved:
+                return first
+        return None
 
 
 def start(call: Callable[[], object]) -> None:

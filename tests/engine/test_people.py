@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from datagrepper import Archive
 from guests import MakeEngine, Message, bad, feed, letters, on_sqlite, rows, turn
+from past import catch_up, sent
 from samples import NOW, name
 
 from statscache.builtin.volume import Volume, VolumeByPackage, VolumeByUser
 from statscache.engine import Engine, people
 from statscache.engine.people import JOURNAL, LETTERS
+from statscache.engine.rebuild import rebuild
+from statscache.engine.recall import recall
 from statscache.engine.retry import Outcome, retry
 from statscache.errors import PluginError
+from statscache.history import Datagrepper
 from statscache.message import ERASED
 from statscache.plugins import BaseModel, BasePlugin, Count, users
 from statscache.store import Store, aside, checkpoints, deadletters
@@ -282,6 +287,25 @@ def test_a_plugin_that_cannot_be_asked_for_its_rows_is_named(engine: Engine) -> 
     installed = engine.registry._replace(enabled={"badges": statistic})
     with pytest.raises(PluginError, match="the rows of badges may hold the name"):
         people.personal(installed, engine.config)
+
+
+@pytest.mark.parametrize("anew", [recall, rebuild])
+def test_history_does_not_bring_the_name_back(
+    make_engine: MakeEngine, archive: Archive, history: Datagrepper, anew: Callable[..., Any]
+) -> None:
+    about = {"topic": TOPIC, "msg": {"user": "kevin"}}
+    archive.add(*sent(*range(-60, -40), **about), *sent(*range(-40, -10)))
+    settings = {**BY_USERS, "datagrepper__overlap": 10, "datagrepper__backlog": 200}
+    engine = make_engine(*PLUGINS, history=history, **settings)
+    catch_up(engine, NOW)
+    assert by_user(engine) == {"ada": 30, "kevin": 20}
+    erase(engine)
+    since = (None,) if anew is recall else ()
+    anew(engine.store, engine.registry, BY_USER, engine.config, *since, NOW)
+    catch_up(engine, NOW + 20)
+    assert by_user(engine) == {"ada": 30}
+    assert total(engine) == 50
+    assert in_rows(found(engine)) == {}
 
 
 # -- beside a daemon ---------------------------------------------------------------------------
