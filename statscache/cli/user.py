@@ -28,7 +28,8 @@ class _Account(click.ParamType[str]):
     name = "name"
 
     def convert(self, value: str, param: object, context: object) -> str:
-        if not value.strip() or len(value) > KEY_LENGTH or value == ERASED:
+        is_text = value.strip() and value.isprintable()
+        if not is_text or len(value) > KEY_LENGTH or value == ERASED:
             self.fail(f"{value!r} is no account: give its name, as it stands in messages")
         return value
 

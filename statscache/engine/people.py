@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
@@ -27,7 +28,7 @@ from ..store.transaction import Transaction
 from ..text import sentence
 
 TOGETHER = 1_000
-"""Entries of the journal that are read at once."""
+"""Entries of the journal that are read, or written, at once."""
 
 JOURNAL = "journal"
 LETTERS = "dead letters"
@@ -93,8 +94,10 @@ def erase(store: Store, journal: Writer, plugins: Plugins, name: str, now: float
     gone: Counter[str] = Counter()
     for ident in idents:
         gone += _erase(store, ident, plugins.get(ident), name, now)
-    redacted = (one._replace(entry=_without([name], one.entry)) for one in _entries(journal, name))
-    gone[JOURNAL] += sum(journal.rewrite([one]) for one in redacted)
+    about = _entries(journal, name)
+    while part := list(islice(about, TOGETHER)):
+        redacted = [one._replace(entry=_without([name], one.entry)) for one in part]
+        gone[JOURNAL] += journal.rewrite(redacted)
     return +gone
 
 

@@ -34,7 +34,7 @@ class AsyncPlugin(BasePlugin):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.workers = cpu_count() or 1
-        self.queue = Queue(backlog=self.workers)
+        self.queue = Queue()
         self.launched = False
         self._turn = threading.Condition()
         self._may_work = False
@@ -99,8 +99,9 @@ class AsyncPlugin(BasePlugin):
             except BaseException as error:
                 what = sentence(error)
                 log.error("%s: work on an item failed: %s\n%s", self.ident, what, trace(error))
-            self._end()
+            # In this order: what has left the queue counts as taken at every moment.
             self._next()
+            self._end()
 
     def _begins(self) -> bool:
         with self._turn:

@@ -79,7 +79,7 @@ def test_an_account_that_nobody_knows_is_put_on_the_list_too(
 
 
 @on_sqlite
-@pytest.mark.parametrize("name", ["", " ", "(erased)", "x" * 256])
+@pytest.mark.parametrize("name", ["", " ", "(erased)", "x" * 256, "a\nb", "\udc80"])
 def test_what_is_no_account_is_refused(run: Run, two: None, name: str) -> None:
     done = run("user", "erase", name, "--yes")
     assert done.exit_code == 2

@@ -300,6 +300,18 @@ def test_a_dead_letter_is_retried_with_its_work(
     assert messages(engine.store) == names(range(1))
 
 
+@on_sqlite
+def test_no_item_slips_through_between_two_that_are_worked(
+    make_engine: MakeEngine, early: type[Lookup]
+) -> None:
+    """Each bucket has written what its work came to, however short that is."""
+    engine = make_engine(early)
+    for start in range(0, 600, 3):
+        feed(engine, range(start, start + 3))
+        turn(engine)
+        assert len(messages(engine.store)) == start + 3
+
+
 @pytest.fixture(autouse=True)
 def no_threads_are_left() -> Iterator[None]:
     yield
