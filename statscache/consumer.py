@@ -19,6 +19,7 @@ from twisted.internet.error import ReactorNotRunning
 from . import service
 from .engine import Engine
 from .errors import ConfigError, RefusedError, StatscacheError
+from .plugins import threads
 from .store import meters
 from .text import one_line, trace
 
@@ -64,6 +65,7 @@ class StatsConsumer(FedmsgConsumer):  # type: ignore[misc] # fedmsg has no annot
         self.engine.measures.watch(meters.QUEUE, self.incoming.qsize)
         setattr(hub, CONSUMER, self)
         sys.setswitchinterval(SWITCH_SECONDS)
+        threads.through(reactor.callFromThread)
         reactor.callWhenRunning(self._begin)
         reactor.addSystemEventTrigger("after", "shutdown", self._finish)
 

@@ -21,6 +21,9 @@ Message = dict[str, Any]
 EVERYBODY = ""
 """The addressee of an entry that is meant for every plugin."""
 
+ERASED = "(erased)"
+"""What stands in a message where the name of an erased account stood; no account is called so."""
+
 EARLIEST = 946_684_800
 """2000-01-01 UTC. No bus is older: an earlier stamp comes from a clock that was never set."""
 

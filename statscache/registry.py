@@ -22,7 +22,7 @@ from .errors import ConfigError, PluginError
 from .models import BaseModel
 from .models.columns import Time
 from .pluginfile import PluginFile
-from .plugins import BasePlugin
+from .plugins import AsyncPlugin, BasePlugin
 from .schedule import DAY, Schedule
 from .text import one_line
 
@@ -90,6 +90,11 @@ class Statistic(NamedTuple):
     def window(self) -> int:
         """Seconds of a window; without a schedule rows go by the hour."""
         return self.schedule.length if self.schedule else HOUR
+
+    @property
+    def is_asynchronous(self) -> bool:
+        """Whether the plugin has a turn also where there is nothing to count."""
+        return issubclass(self.plugin, AsyncPlugin)
 
     def window_start(self, time: float) -> int:
         """The start of the window that `time` falls into, both in epoch seconds."""
@@ -271,11 +276,16 @@ def _instance(plugin: type[BasePlugin], schedule: Schedule | None, config: Confi
 def _model(instance: BasePlugin) -> type[BaseModel] | None:
     model = instance.model
     if model is None:
+        if instance.personal:
+            raise PluginError("it has personal columns, but no model")
         return None
     if not (isinstance(model, type) and issubclass(model, BaseModel)):
         raise PluginError(f"its model {model!r} is no subclass of BaseModel")
     if not isinstance(sa.inspect(model).columns["timestamp"].type, Time | sa.Date | sa.DateTime):
         raise PluginError(f"the timestamp of its model {model.__name__} is no date and time")
+    unknown = set(instance.personal).difference(model.columns())
+    if unknown:
+        raise PluginError(f"it has no such personal column: {', '.join(sorted(unknown))}")
     bad = ARGUMENTS.intersection(model.columns())
     if bad:
         raise PluginError(f"a column may not be called like an argument: {', '.join(sorted(bad))}")
@@ -291,6 +301,9 @@ def _refuse_odd_attributes(plugin: BasePlugin) -> None:
         value = getattr(plugin, name)
         if not (value is None or isinstance(value, timedelta)):
             raise PluginError(f"its {name} is {value!r}, and not a timedelta or None")
+    personal: Any = plugin.personal
+    if isinstance(personal, str) or not all(isinstance(column, str) for column in personal):
+        raise PluginError(f"its personal columns are {personal!r}, and not a list of names")
     topics: Any = plugin.topics
     if isinstance(topics, str) or not all(isinstance(topic, str) for topic in topics or ()):
         raise PluginError(f"its topics are {topics!r}, and not a list of patterns or None")

@@ -38,7 +38,7 @@ class Block(NamedTuple):
 
     @property
     def has_plugins(self) -> bool:
-        return bool(re.search(r"\((Count|Distinct|Histogram|BasePlugin)\):", self.text))
+        return bool(re.search(r"\((Count|Distinct|Histogram|BasePlugin|AsyncPlugin)\):", self.text))
 
 
 def blocks(page: Path) -> list[Block]:

@@ -174,6 +174,8 @@ def test_what_cannot_be_imported_is_skipped_and_named(install, load, caplog, cod
         ("name, topics = 'x', [5]", "its topics are [5]"),
         ("name, drilldown = 'x', ['topic']", "its drilldown is ['topic'], and not a dictionary"),
         ("name, drilldown = 'x', {'a': 'b'}", "can be asked for category, contains, package"),
+        ("name, personal = 'x', 'user'", "its personal columns are 'user', and not a list"),
+        ("name, personal = 'x', ['user']", "it has personal columns, but no model"),
         ("name, retention = 'x', 7", "its retention is 7, and not a timedelta"),
         ("name, backlog_delta = 'x', 'all'", "its backlog_delta is 'all'"),
         ("name, version = 'x', 'v' * 65", "its version is longer than 64"),
@@ -328,6 +330,15 @@ def test_the_base_itself_is_no_statistic(install, load):
     install("guests", "", "base = BasePlugin", "count = Count")
     assert theirs(load()) == set()
     assert BasePlugin.name is None
+
+
+def test_a_personal_column_is_one_of_the_model(install, load):
+    code = """
+        class Odd(Count):
+            name, by, interval, personal = "odd", ("who",), timedelta(days=1), ("user",)
+    """
+    install("guests", code, "odd = Odd")
+    assert reasons(load())["Odd"] == "it has no such personal column: user"
 
 
 # -- settings that a plugin declares -------------------------------------------------------------

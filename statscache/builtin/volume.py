@@ -56,6 +56,7 @@ class VolumeByUser(Count):
     """Messages by the users they are about; one message can be about several, or none."""
 
     name, by = "volume, by user", ("user",)
+    personal = ("user",)
     unit = "messages"
     reads_only = True
 

@@ -21,6 +21,7 @@ from .plugin import plugin
 from .plugins import plugins
 from .replay import replay
 from .serve import serve
+from .user import user
 from .verify import verify
 
 LONGEST = 1_000
@@ -53,8 +54,8 @@ def main() -> None:
 
 
 COMMANDS = (
-    *(backlog, backup, db, dead_letters, demo, grafana, journal, plugin, plugins, replay, serve),
-    verify,
+    *(backlog, backup, db, dead_letters, demo, grafana),
+    *(journal, plugin, plugins, replay, serve, user, verify),
 )
 for command in COMMANDS:
     main.add_command(command)

@@ -204,6 +204,8 @@ def _excuse(statistic: Statistic, installed: Registry, known: Collection[str]) -
         return "it keeps no rows"
     if statistic.ident not in known:
         return "it has not begun to count"
+    if statistic.is_asynchronous:
+        return "its plugin does part of its work beside"
     shares = installed.sharing(statistic)
     return f"its table is also that of {', '.join(shares)}" if shares else ""
 

@@ -11,12 +11,12 @@ from ..config import Config
 from ..errors import MovedError
 from ..journal import Journal
 from ..registry import Statistic
-from ..store import Store, checkpoints, deadletters, owed
+from ..store import Store, checkpoints, deadletters, erased, owed
 from ..store.checkpoints import Checkpoint, Step
 from ..store.faults import is_canceled, is_outage
 from ..store.owed import Missed
 from ..text import one_line, sentence
-from . import retention
+from . import people, retention
 from .buckets import Bucket, Slices, bucket, copies
 from .instance import Instance
 
@@ -65,6 +65,8 @@ class PluginCounter:
     def run(self, until: int, now: float) -> bool:
         """Count the next bucket of what stands up to the position `until`; whether more is left.
 
+        An asynchronous plugin has an empty one, where nothing is left.
+
         `now` is when it had arrived, in epoch seconds.
 
         Raises:
@@ -74,11 +76,16 @@ class PluginCounter:
         """
         retention.expire(self._store, self.statistic, self._config, now)
         checkpoint = self._checkpoint()
-        if checkpoint.suspended or checkpoint.position >= until:
+        if checkpoint.suspended:
             return False
-        part = self._slices.read(checkpoint.position, until)
-        missed = self._missed() if part.addressed else ()
-        due = bucket(self.statistic, checkpoint, part, self._journal, missed)
+        if checkpoint.position < until:
+            part = self._slices.read(checkpoint.position, until)
+            missed = self._missed() if part.addressed else ()
+            due = bucket(self.statistic, checkpoint, part, self._journal, missed)
+        elif self.statistic.is_asynchronous:
+            due = Bucket((), (), checkpoint.position, checkpoint.position, now, 0)
+        else:
+            return False
         try:
             self._count(due._replace(arrived=now) if due.end == until else due, now)
         except MovedError:
@@ -95,6 +102,9 @@ class PluginCounter:
 
     def _count(self, due: Bucket, now: float) -> None:
         """Count `due`; where the plugin fails over it, cut it in two until the poison is found."""
+        if due.messages or self.statistic.is_asynchronous:
+            # First: what a new instance writes when it begins raises the revision.
+            self._instance.begin()
         checkpoint = self._checkpoint()
         if checkpoint.suspended:
             return
@@ -136,7 +146,9 @@ class PluginCounter:
         too_many = in_a_row >= self._config["statscache.engine.suspend_after"]
         with self._store.writing() as connection:
             checkpoints.advance(connection, checkpoint, step, self._token)
-            deadletters.add(connection, self.ident, entry, error, now)
+            kept = people.without(erased.read(connection), entry)
+            quiet = kept is not entry
+            deadletters.add(connection, self.ident, kept, error, now, quiet)
             standing = deadletters.count(connection, self.ident)
             if too_many:
                 # Everybody may read why; what the plugin says may hold the message.
@@ -148,7 +160,7 @@ class PluginCounter:
             self.ident,
             one_line(entry.id),
             one_line(entry.topic),
-            sentence(error),
+            type(error).__name__ if quiet else sentence(error),
             standing,
         )
         if too_many:

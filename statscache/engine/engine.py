@@ -294,7 +294,7 @@ class Engine:
     ) -> bool:
         if checkpoint.suspended:
             return False
-        if rides and checkpoint.position < until:
+        if rides and (checkpoint.position < until or counter.statistic.is_asynchronous):
             return True
         return retention.horizon(counter.statistic, self.config, now) > checkpoint.horizon
 

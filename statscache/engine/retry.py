@@ -81,7 +81,8 @@ def _retry(store: Store, instance: Instance, number: int, now: float) -> Result:
             return result(Outcome.EXPIRED)
         failure = _hand_over(instance, letter, now)
     except MovedError:
-        return result(Outcome.GONE)
+        # Somebody else has it; or it was only rewritten, or expired, meanwhile.
+        return _retry(store, instance, number, now)
     if failure is None:
         return result(Outcome.COUNTED)
     return result(_keep(store, letter, failure), sentence(failure))
@@ -116,7 +117,7 @@ def _take(connection: Connection, letter: Letter, **number: int) -> Checkpoint:
 
 def _keep(store: Store, letter: Letter, failure: BaseException) -> Outcome:
     with store.writing() as connection:
-        kept = deadletters.fail_again(connection, letter.id, failure)
+        kept = deadletters.fail_again(connection, letter, failure)
     return Outcome.FAILED if kept else Outcome.GONE
 
 

@@ -17,7 +17,7 @@ from . import damage, tables
 from .lock import enter
 from .reader import BUSY_SECONDS, REPAIR, ROOM, Reader, is_damage
 from .replacement import is_cut_off
-from .rows import ENTRY, NOBODY, Refusals, Span, rows, whole_entry
+from .rows import ENTRY, NOBODY, Kept, Refusals, Span, rows, whole_entry
 from .tables import FAILURES
 
 TOGETHER = 200
@@ -93,6 +93,14 @@ class Writer(Reader):
                 return total
             last = found[-1][0]
             clock.sleep(PAUSE)
+
+    def rewrite(self, those: Iterable[Kept]) -> int:
+        """Give entries that stand here another body; how many still stood here.
+
+        Their positions, ids and times are what they were.
+        """
+        with self._transaction() as connection:
+            return sum(_rewrite(connection, *one) for one in those)
 
     def close(self) -> None:
         """Close the files and let go of the lock; any further use is a JournalError."""
@@ -193,8 +201,22 @@ def _disown(connection: sqlite3.Connection, addressee: str, ids: Sequence[tuple[
     for _, position in ids:
         row = connection.execute(f"SELECT {ENTRY} FROM entry WHERE position = ?", (position,))
         for kept in filter(None, map(whole_entry, row)):
-            disowned = rows(position, kept.entry._replace(addressee=NOBODY))[1]
-            connection.execute("REPLACE INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?)", disowned)
+            _replace(connection, position, kept.entry._replace(addressee=NOBODY))
+
+
+def _rewrite(connection: sqlite3.Connection, position: int, entry: Entry) -> bool:
+    row = connection.execute(f"SELECT {ENTRY} FROM entry WHERE position = ?", (position,))
+    here = next(filter(None, map(whole_entry, row)), None)
+    if here is None or here.entry.id != entry.id:
+        return False
+    # It may have been disowned since it was read.
+    _replace(connection, position, here.entry._replace(body=entry.body))
+    return True
+
+
+def _replace(connection: sqlite3.Connection, position: int, entry: Entry) -> None:
+    values = rows(position, entry)[1]
+    connection.execute("REPLACE INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
 
 
 def _keep(connection: sqlite3.Connection, entries: Sequence[Entry]) -> int:

@@ -23,8 +23,11 @@ from .distinct import Distinct
 from .histogram import Histogram
 from .latest import Latest
 from .subjects import packages, topic_parts, users
+from .threads import Future, Queue, asynchronous
+from .workers import AsyncPlugin
 
 __all__ = [
+    "AsyncPlugin",
     "BaseModel",
     "BasePlugin",
     "CategorizedLogModel",
@@ -32,12 +35,15 @@ __all__ = [
     "ConstrainedCategorizedLogModel",
     "Count",
     "Distinct",
+    "Future",
     "Histogram",
     "Latest",
+    "Queue",
     "ScalarModel",
     "Schedule",
     "Setting",
     "Window",
+    "asynchronous",
     "checks",
     "count_model",
     "latest_log_model",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
@@ -47,6 +47,9 @@ class BasePlugin:
         settings: what operators can set, one `Setting` each, under `statscache.ENTRYPOINT.NAME`.
         by_arrival: columns of the rows that depend on when messages arrived, which history does
             not tell.
+        personal: columns of the rows that hold the name of an account.
+
+    An instance has `erased`: the names that are in it count as nobody.
     """
 
     name: Any = None
@@ -65,7 +68,9 @@ class BasePlugin:
     envelope_only: ClassVar[bool] = False
     newest_of_each: ClassVar[int | None] = None
     by_arrival: ClassVar[Sequence[str]] = ()
+    personal: ClassVar[Sequence[str]] = ()
     settings: ClassVar[Sequence[Setting]] = ()
+    erased: Container[str] = frozenset()
 
     def __init__(
         self,
@@ -130,6 +135,14 @@ class BasePlugin:
         """Delete the rows from `when` on."""
         if self.model is not None:
             session.execute(sa.delete(self.model).where(self.model.timestamp >= when))
+
+    def erase(self, name: str, session: Session) -> int:
+        """Delete the rows that hold the account `name` in a personal column; how many that were."""
+        if self.model is None or not self.personal:
+            return 0
+        those = sa.or_(*(getattr(self.model, column) == name for column in self.personal))
+        done: Any = session.execute(sa.delete(self.model).where(those))
+        return int(done.rowcount)
 
 
 Definition = type[BasePlugin] | Iterable[type[BasePlugin]]

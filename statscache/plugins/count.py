@@ -26,6 +26,7 @@ class Count(BasePlugin):
 
     A subclass names its key columns in `by` and says in `count` what a message adds to. The rows
     have a `timestamp`, a `volume` and the key columns; table and migration come by themselves.
+    Key columns that name people are `personal`: an account that was erased is no key in them.
     """
 
     by: ClassVar[tuple[str, ...]] = ()
@@ -65,9 +66,11 @@ class Count(BasePlugin):
 
     def handle(self, session: Session, messages: Sequence[Message]) -> None:
         amounts: Counter[Row] = Counter()
+        names = [1 + self.by.index(column) for column in self.personal]
         for (window, key), times in Counter(self._found(messages)).items():
             row, amount = self._row(int(window) * self._length, key)
-            amounts[row] += amount * times
+            if not (names and any(row[place] in self.erased for place in names)):
+                amounts[row] += amount * times
         self.model.add(session, amounts)
 
     def _found(self, messages: Iterable[Message]) -> Iterator[tuple[float, Found]]:

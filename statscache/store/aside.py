@@ -53,6 +53,17 @@ def drop(connection: Connection, idents: Iterable[str]) -> None:
             sa.Table(_name(ident), sa.MetaData()).drop(connection)
 
 
+def erase(connection: Connection, ident: str, columns: Iterable[str], name: str) -> int:
+    """Delete those rows that stand aside for `ident` and have `name` in one of `columns`."""
+    found: list[sa.ColumnClause[str]] = [
+        sa.column(one) for one in columns if one in _columns(connection, _name(ident))
+    ]
+    if not found:
+        return 0
+    those = sa.or_(*(column == name for column in found))
+    return connection.execute(sa.delete(sa.table(_name(ident))).where(those)).rowcount
+
+
 def show(connection: Connection, ident: str, model: type[BaseModel]) -> None:
     """Let the view of the statistic show the rows that are served."""
     name = _name(ident)

@@ -30,6 +30,11 @@ def note(
     connection.execute(sa.insert(change), [{**common, **value} for value in values])
 
 
+def forget(connection: Connection, ident: str) -> None:
+    """Drop all notes about `ident`."""
+    connection.execute(sa.delete(change).where(change.c.ident == ident))
+
+
 def prune(connection: Connection, keep: int) -> None:
     """Drop all but the newest `keep` notes."""
     newest = sa.select(sa.func.max(change.c.id)).scalar_subquery()

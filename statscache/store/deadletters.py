@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from ..message import Entry
+from ..message import ERASED, Entry
 from ..text import sentence, storable
 from .tables import dead_letter as table
 
@@ -49,9 +49,18 @@ class Letter(NamedTuple):
         return Entry(self.message_id, self.arrived, self.time, self.topic, self.body)
 
 
-def add(connection: Connection, ident: str, entry: Entry, error: BaseException, now: float) -> None:
-    """Set `entry`, over which the statistic `ident` failed, aside."""
-    body = entry.body.decode() if isinstance(entry.body, bytes) else entry.body
+def add(
+    connection: Connection,
+    ident: str,
+    entry: Entry,
+    error: BaseException,
+    now: float,
+    quiet: bool = False,
+) -> None:
+    """Set `entry`, over which the statistic `ident` failed, aside.
+
+    Where it has to be `quiet`, what the error says is not kept.
+    """
     connection.execute(
         sa.insert(table).values(
             ident=ident,
@@ -59,21 +68,37 @@ def add(connection: Connection, ident: str, entry: Entry, error: BaseException, 
             arrived=entry.arrived,
             time=entry.time,
             topic=entry.topic,
-            body=body,
+            body=_text(entry.body),
             set_aside=now,
             attempts=1,
-            **_told(error),
+            **(_hushed(type(error).__name__) if quiet else _told(error)),
         )
     )
 
 
-def fail_again(connection: Connection, number: int, error: BaseException) -> bool:
-    """Note that one more attempt failed; False: there is no such letter any more."""
-    attempts = table.c.attempts + 1
-    values = {"attempts": attempts, **_told(error)}
-    return bool(
-        connection.execute(sa.update(table).where(table.c.id == number).values(values)).rowcount
-    )
+def fail_again(connection: Connection, letter: Letter, error: BaseException) -> bool:
+    """Note that one more attempt failed; False: there is no such letter any more.
+
+    Nor one that was rewritten meanwhile: the error may tell what is not to be told any more.
+    """
+    values = {"attempts": table.c.attempts + 1, **_told(error)}
+    same = (table.c.id == letter.id, table.c.body == letter.body)
+    return bool(connection.execute(sa.update(table).where(*same).values(values)).rowcount)
+
+
+def of(connection: Connection, ident: str) -> Iterator[Letter]:
+    """All letters of the statistic `ident`, the oldest first."""
+    columns = (table.c[name] for name in Letter._fields)
+    query = sa.select(*columns).where(table.c.ident == ident).order_by(table.c.id)
+    for row in connection.execute(query.execution_options(yield_per=100)):
+        yield Letter(*row)
+
+
+def rewrite(connection: Connection, letter: Letter, body: bytes | str) -> None:
+    """Give `letter` another body; what its error said goes."""
+    kind = letter.error.partition(":")[0]
+    values = {"body": _text(body), **_hushed(kind)}
+    connection.execute(sa.update(table).where(table.c.id == letter.id).values(values))
 
 
 def remove(connection: Connection, numbers: Collection[int]) -> int:
@@ -123,6 +148,14 @@ def count(connection: Connection, ident: str) -> int:
     """How many letters the statistic `ident` has."""
     query = sa.select(sa.func.count()).where(table.c.ident == ident)
     return connection.execute(query).scalar_one()
+
+
+def _text(body: bytes | str) -> str:
+    return body.decode() if isinstance(body, bytes) else body
+
+
+def _hushed(kind: str) -> dict[str, str]:
+    return {"error": kind, "traceback": ERASED}
 
 
 def _told(error: BaseException) -> dict[str, str]:

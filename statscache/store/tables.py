@@ -129,3 +129,17 @@ meter = sa.Table(
     sa.Column("value", sa.Double, nullable=False),
     sa.Column("at", sa.Double, nullable=False),
 )
+
+erased = sa.Table(
+    "statscache_erased",
+    metadata,
+    sa.Column("mark", sa.String(64), primary_key=True, comment="HMAC-SHA256 of an account"),
+    sa.Column("at", sa.Double, nullable=False),
+)
+
+erased_key = sa.Table(
+    "statscache_erased_key",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, comment="always 1"),
+    sa.Column("key", sa.String(64), nullable=False, comment="of the HMAC, hexadecimal"),
+)

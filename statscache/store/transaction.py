@@ -37,21 +37,32 @@ class GuestSession(Session):
 
     The transaction opens with the first statement, not before. `touched` collects the rows that
     were changed through it; `explained` says that it knows of what the running statement writes;
-    `used` says whether it ran a statement at all.
+    `used` says whether it ran a statement at all. An instance that `is_barred` is not written.
+
+    One that `is_kept` serves transaction after transaction, and what it has read stays in it.
     """
 
-    def __init__(self, connection: Callable[[], Connection]) -> None:
-        super().__init__(join_transaction_mode="create_savepoint")
-        self._open = connection
+    def __init__(self, is_kept: bool = False) -> None:
+        super().__init__(join_transaction_mode="create_savepoint", expire_on_commit=not is_kept)
+        self.is_kept = is_kept
         self.used = False
         self.explained = False
         self.touched: set[Touched] = self.info.setdefault(TOUCHED, set())
+        self.is_barred: Callable[[object], bool] | None = None
+
+    def bind_to(self, connection: Callable[[], Connection]) -> None:
+        """Use that connection from now on."""
+        self._open = connection
+        self.used = self.explained = False
+        self.touched.clear()
 
     def get_bind(self, *_arguments: Any, **_options: Any) -> Connection:
         self.used = True
         return self._open()
 
     def flush(self, objects: Any = None) -> None:
+        for one in filter(self.is_barred, [*self.new, *self.dirty]) if self.is_barred else ():
+            (self.expunge if one in self.new else self.delete)(one)
         changed = {*self.new, *self.dirty, *self.deleted}
         rows = [_touched(one) for one in changed if isinstance(one, BaseModel)]
         self.touched.update(row for row in rows if row)
@@ -71,12 +82,18 @@ class Transaction:
     Args:
         ident: the statistic whose rows are changed.
         lock: locks the checkpoint of that statistic, and what else has to be; its new revision.
+        session: one that is kept, and is bound to this transaction now; else it has its own.
     """
 
     def __init__(
-        self, store: Store, ident: str, lock: Callable[[Connection], int] | None = None
+        self,
+        store: Store,
+        ident: str,
+        lock: Callable[[Connection], int] | None = None,
+        session: GuestSession | None = None,
     ) -> None:
-        self.session = GuestSession(self._lend)
+        self.session = session or GuestSession()
+        self.session.bind_to(self._lend)
         self.revision = 0
         self._store = store
         self._ident = ident
@@ -138,9 +155,16 @@ class Transaction:
             if self._connection and not self._connection.closed and (error or self._tainted):
                 # Nobody knows in what state a guest left it.
                 self._connection.invalidate()
-            self.session.close()
+            self._let_go(error)
         if error and self._outage and not is_outage(error):
             raise self._outage from error
+
+    def _let_go(self, error: BaseException | None) -> None:
+        if error or not self.session.is_kept:
+            self.session.close()
+        elif not self.session.in_transaction():
+            # Or the first thread that changes a row begins it, and two at once break it.
+            self.session.begin()
 
     def beginning(self, _connection: Connection) -> None:
         if self._connection is not None:

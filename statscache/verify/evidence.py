@@ -12,6 +12,7 @@ from ..engine.buckets import copies
 from ..engine.instance import Instance
 from ..message import Entry
 from ..registry import Statistic
+from ..store import Store
 from ..store.transaction import Transaction
 from .arrivals import Arrival
 from .comparison import Amounts, Key, Part, Rows, rows
@@ -142,7 +143,9 @@ class Pair(NamedTuple):
                         yield Difference(window, key, here.get(key), there.get(key))
 
 
-def differences(pairs: Sequence[Pair], candidates: Candidates, config: Config) -> list[Difference]:
+def differences(
+    pairs: Sequence[Pair], candidates: Candidates, config: Config, store: Store
+) -> list[Difference]:
     """What differs, and the messages that make the difference.
 
     Short windows come first: what is told by them explains the longer ones.
@@ -153,7 +156,7 @@ def differences(pairs: Sequence[Pair], candidates: Candidates, config: Config) -
     explained: list[Difference] = []
     if not found:
         return explained
-    with scratch(statistics, config) as engine:
+    with scratch(statistics, config, store) as engine:
         for statistic, those in zip(statistics, found, strict=True):
             trial = Trial(engine, statistic, candidates)
             explained += [trial.explained(one) for one in those]

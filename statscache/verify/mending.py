@@ -16,7 +16,8 @@ from ..journal import Span
 from ..models import CountModel
 from ..models.base import NOTED, TOUCHED
 from ..registry import Statistic
-from ..store import changes, checkpoints
+from ..store import changes, checkpoints, erased
+from ..store.erased import Erased
 from ..store.transaction import Transaction
 from ..times import moment
 from .comparison import Amounts, rows
@@ -89,15 +90,21 @@ def _still_due(
 ) -> Iterator[tuple[Difference, Amounts]]:
     """Those that can be mended, and the sums that their rows will then have."""
     held = checkpoints.read_one(connection, part[0].ident)
-    past = account(connection, held)
+    past, gone = account(connection, held), erased.read(connection)
     for window, group in groupby(part, attrgetter("part")):
         span = Span(window.start, window.stop)
         if span.start < held.horizon or subtract([span], past.whole) or past.recalled > now:
             continue
         there = dict(rows(connection, window))
         for one in group:
-            if one.key in there or one.stored is None:
+            if (one.key in there or one.stored is None) and not _names(one, gone):
                 yield one, _sum(there.get(one.key), one.delta)
+
+
+def _names(one: Difference, gone: Erased) -> bool:
+    """Whether it is a row about somebody who was erased since it was compared."""
+    names = dict(zip(one.part.names, one.key[1:], strict=True))
+    return any(names.get(column) in gone for column in one.part.statistic.plugin.personal)
 
 
 def _sum(*several: Amounts | None) -> Amounts:

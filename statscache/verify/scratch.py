@@ -15,7 +15,7 @@ from ..errors import PluginError
 from ..journal import Journal
 from ..message import EARLIEST, Entry
 from ..registry import Registry, Statistic
-from ..store import Store, checkpoints
+from ..store import Store, checkpoints, erased
 
 TOGETHER = 1_000
 WAITING = 20_000
@@ -26,12 +26,17 @@ PATIENCE = 600.0
 
 
 @contextmanager
-def scratch(statistics: Sequence[Statistic], config: Config) -> Iterator[Engine]:
-    """An engine that runs `statistics` and keeps whatever they count, and which goes in the end."""
+def scratch(statistics: Sequence[Statistic], config: Config, real: Store) -> Iterator[Engine]:
+    """An engine that runs `statistics` and keeps whatever they count, and which goes in the end.
+
+    Who was erased in the `real` store is nobody here, too.
+    """
     with (
         TemporaryDirectory(prefix="statscache-verify-") as folder,
         running(Path(folder), statistics, config) as engine,
     ):
+        with real.reading() as here, engine.store.writing() as there:
+            erased.copy(there, erased.read(here))
         yield engine
 
 

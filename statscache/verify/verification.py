@@ -179,7 +179,7 @@ def _differences(
 
     standings, recomputed = _both(case, concerned, span, take, Counter(), candidates.consider)
     pairs = [Pair(one.parts, one.stored, recomputed[one.statistic.ident]) for one in standings]
-    return differences(pairs, candidates, case.config)
+    return differences(pairs, candidates, case.config, case.store)
 
 
 def _both(
@@ -195,7 +195,7 @@ def _both(
     What is stored is read first, so that whatever is counted later stands behind the bookmark.
     """
     standings = [_look(case, one, span, take) for one in statistics]
-    with scratch(statistics, case.config) as engine:
+    with scratch(statistics, case.config, case.store) as engine:
         count(engine, _entries(case, standings, span, outside, watch))
         with engine.store.reading() as connection:
             recomputed = {

@@ -31,6 +31,7 @@ from sqlalchemy.orm import Session
 from statscache.engine import Engine
 from statscache.engine.buckets import bucket
 from statscache.errors import MovedError
+from statscache.plugins import BasePlugin
 from statscache.store import checkpoints, schema
 from statscache.store.checkpoints import Step
 
@@ -353,3 +354,13 @@ def test_counting_again_from_the_start_is_never_needed(make_engine: MakeEngine) 
         turn(engine, NOW + number)
     assert calls == [1, 1, 1, 1, 1]
     assert counted(engine.store, "bad-1s") == Counter(once(range(5)))
+
+
+def test_a_plugin_may_write_when_it_begins(make_engine: MakeEngine) -> None:
+    def begin(_plugin: BasePlugin, session: Session) -> None:
+        session.execute(sa.text("UPDATE statscache_meter SET value = 1"))
+
+    engine = make_engine(bad(initialize=begin, launch=begin))
+    feed(engine, range(3))
+    turn(engine, timeout=5)
+    assert counted(engine.store, "bad-1s") == once(range(3))

@@ -19,7 +19,7 @@ from statscache.errors import (
     JournalInUseError,
     JournalWriteError,
 )
-from statscache.journal import Journal, Writer
+from statscache.journal import Journal, Writer, damage
 from statscache.journal.lock import keep_out
 from statscache.journal.rows import NOBODY
 from statscache.journal.writer import CACHE, CHECKPOINT_PAGES, STEP
@@ -186,6 +186,19 @@ def test_disowning_goes_in_steps_to_the_end(journal: Journal, number: int) -> No
     assert journal.disown(IDENT, number) == number
     assert journal.ids() == 1
     assert kept(journal)[-1].entry == entry("last", IDENT)
+
+
+def test_what_is_rewritten_stands_where_it_stood_and_its_id_is_known(journal: Journal) -> None:
+    journal.append([entry(1), entry(2, IDENT), entry(3)])
+    first, second, third = kept(journal)
+    journal.disown(IDENT, 2)
+    journal.trim(1, 0)
+    others = [one._replace(entry=one.entry._replace(body=b"{}")) for one in (first, second, third)]
+    assert journal.rewrite(others) == 2
+    disowned = second.entry._replace(body=b"{}", addressee=NOBODY)
+    assert kept(journal) == [second._replace(entry=disowned), others[2]]
+    assert journal.append([entry(1), entry(3)]) == 0
+    assert damage.find_anywhere(journal.path) is None
 
 
 STEPS = st.lists(

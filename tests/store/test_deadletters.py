@@ -82,13 +82,24 @@ def test_one_message_can_be_a_dead_letter_of_several(store: Store) -> None:
 def test_a_letter_that_failed_again_keeps_the_newer_error(store: Store) -> None:
     set_aside(store)
     with store.writing() as connection:
-        (number,) = deadletters.numbers(connection)
-        assert deadletters.fail_again(connection, number, error("worse"))
-        assert not deadletters.fail_again(connection, number + 1, error("nobody"))
+        (first,) = deadletters.of(connection, "a-1s")
+        assert deadletters.fail_again(connection, first, error("worse"))
+        other = first._replace(id=first.id + 1)
+        assert not deadletters.fail_again(connection, other, error("nobody"))
     (letter,) = letters(store, "a-1s").values()
     assert (letter["attempts"], letter["error"]) == (2, "ValueError: worse")
     assert letter["traceback"].endswith("ValueError: worse\n")
     assert letter["set_aside"] == NOW
+
+
+def test_a_letter_that_is_rewritten_keeps_nothing_of_what_its_error_said(store: Store) -> None:
+    set_aside(store)
+    with store.writing() as connection:
+        (first,) = deadletters.of(connection, "a-1s")
+        deadletters.rewrite(connection, first, b"{}")
+        assert not deadletters.fail_again(connection, first, error("of before"))
+        (now,) = deadletters.of(connection, "a-1s")
+    assert now == first._replace(body="{}", error="ValueError", traceback="(erased)")
 
 
 def test_a_letter_is_taken_away_once(store: Store) -> None:

@@ -1,0 +1,17 @@
+"""Where plugins of old find the models."""
+
+from ..models import (
+    BaseModel,
+    CategorizedLogModel,
+    CategorizedModel,
+    ConstrainedCategorizedLogModel,
+    ScalarModel,
+)
+
+__all__ = [
+    "BaseModel",
+    "CategorizedLogModel",
+    "CategorizedModel",
+    "ConstrainedCategorizedLogModel",
+    "ScalarModel",
+]

@@ -1,0 +1,5 @@
+"""Where plugins of old find `Schedule`."""
+
+from ..schedule import Schedule
+
+__all__ = ["Schedule"]
