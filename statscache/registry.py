@@ -283,7 +283,8 @@ def _model(instance: BasePlugin) -> type[BaseModel] | None:
         raise PluginError(f"its model {model!r} is no subclass of BaseModel")
     if not isinstance(sa.inspect(model).columns["timestamp"].type, Time | sa.Date | sa.DateTime):
         raise PluginError(f"the timestamp of its model {model.__name__} is no date and time")
-    unknown = set(instance.personal).difference(model.columns())
+    there = {attribute.key for attribute in sa.inspect(model).column_attrs}
+    unknown = set(instance.personal) - there
     if unknown:
         raise PluginError(f"it has no such personal column: {', '.join(sorted(unknown))}")
     bad = ARGUMENTS.intersection(model.columns())

@@ -20,6 +20,7 @@ class ActiveContributors(Distinct):
     """
 
     name, interval = "active contributors", DAY
+    personal = ("member",)
     unit = "accounts"
     reads_only = True
 
@@ -34,6 +35,7 @@ class ActiveContributorsByCategory(Distinct):
     """
 
     name, by, interval = "active contributors, by category", ("category",), DAY
+    personal = ("member",)
     unit = "accounts"
     reads_only = True
 
@@ -50,6 +52,7 @@ class ContributionsByUser(Count):
     """
 
     name, by, interval = "contributions, by user", ("user", "category"), DAY
+    personal = ("user",)
     unit = "messages"
     reads_only = True
 

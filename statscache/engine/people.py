@@ -136,9 +136,10 @@ def _rows(
     """The rows, and those that stand aside while they are counted anew."""
     if not _has_table(connection, plugin):
         return
-    columns = plugin.model.columns()
+    columns = [one.key for one in sa.inspect(plugin.model).column_attrs if one.key != "id"]
     for model in dict.fromkeys((plugin.model, aside.source(connection, ident, plugin.model))):
-        those = sa.or_(*(getattr(model, column) == name for column in plugin.personal))
+        there = plugin.written(name).items()
+        those = sa.or_(*(getattr(model, column) == text for column, text in there))
         query = sa.select(*(getattr(model, column) for column in columns)).where(those)
         for row in connection.execute(query.order_by(model.timestamp)):
             yield dict(zip(columns, map(plain, row), strict=True))
@@ -157,7 +158,7 @@ def _erase(
         connection = transaction.connection()
         if plugin and _has_table(connection, plugin):
             gone[ident] = plugin.erase(name, transaction.session)
-            gone[ident] += aside.erase(connection, ident, plugin.personal, name)
+            gone[ident] += aside.erase(connection, ident, plugin.written(name))
             transaction.session.flush()
             # What was noted may name it, too.
             changes.forget(connection, ident)

@@ -136,11 +136,16 @@ class BasePlugin:
         if self.model is not None:
             session.execute(sa.delete(self.model).where(self.model.timestamp >= when))
 
+    def written(self, name: str) -> dict[str, str]:
+        """How the account `name` is written in each personal column."""
+        return dict.fromkeys(self.personal, name)
+
     def erase(self, name: str, session: Session) -> int:
         """Delete the rows that hold the account `name` in a personal column; how many that were."""
         if self.model is None or not self.personal:
             return 0
-        those = sa.or_(*(getattr(self.model, column) == name for column in self.personal))
+        there = self.written(name).items()
+        those = sa.or_(*(getattr(self.model, column) == text for column, text in there))
         done: Any = session.execute(sa.delete(self.model).where(those))
         return int(done.rowcount)
 

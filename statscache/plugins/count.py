@@ -66,11 +66,9 @@ class Count(BasePlugin):
 
     def handle(self, session: Session, messages: Sequence[Message]) -> None:
         amounts: Counter[Row] = Counter()
-        names = [1 + self.by.index(column) for column in self.personal]
         for (window, key), times in Counter(self._found(messages)).items():
             row, amount = self._row(int(window) * self._length, key)
-            if not (names and any(row[place] in self.erased for place in names)):
-                amounts[row] += amount * times
+            amounts[row] += amount * times
         self.model.add(session, amounts)
 
     def _found(self, messages: Iterable[Message]) -> Iterator[tuple[float, Found]]:
@@ -105,7 +103,10 @@ class Count(BasePlugin):
             )
         if self._hidden and amount < 0:
             raise PluginError(f"{self.ident} can take nothing away, but yielded {found!r}")
-        return (start, *map(text_key, parts)), amount
+        texts = [*map(text_key, parts)]
+        if any(texts[by.index(column)] in self.erased for column in self.personal):
+            amount = 0  # which makes no row
+        return (start, *texts), amount
 
 
 def refuse_odd_columns(by: object, taken: set[str]) -> None:

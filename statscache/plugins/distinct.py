@@ -37,6 +37,12 @@ class Distinct(Count):
         """
         raise PluginError(f"{self.ident} lacks `count`, which yields the members of a message")
 
+    def written(self, name: str) -> dict[str, str]:
+        return {
+            column: member(text) if column in self._hidden else text
+            for column, text in super().written(name).items()
+        }
+
     def _figures(self) -> Iterable[str]:
         return ("distinct",)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -53,14 +53,13 @@ def drop(connection: Connection, idents: Iterable[str]) -> None:
             sa.Table(_name(ident), sa.MetaData()).drop(connection)
 
 
-def erase(connection: Connection, ident: str, columns: Iterable[str], name: str) -> int:
-    """Delete those rows that stand aside for `ident` and have `name` in one of `columns`."""
-    found: list[sa.ColumnClause[str]] = [
-        sa.column(one) for one in columns if one in _columns(connection, _name(ident))
-    ]
+def erase(connection: Connection, ident: str, texts: Mapping[str, str]) -> int:
+    """Delete those rows that stand aside for `ident` and have its text in one of these columns."""
+    there = _columns(connection, _name(ident))
+    found = [sa.column(name) == text for name, text in texts.items() if name in there]
     if not found:
         return 0
-    those = sa.or_(*(column == name for column in found))
+    those = sa.or_(*found)
     return connection.execute(sa.delete(sa.table(_name(ident))).where(those)).rowcount
 
 

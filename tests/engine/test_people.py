@@ -15,6 +15,7 @@ from guests import MakeEngine, Message, bad, feed, letters, on_sqlite, rows, tur
 from past import catch_up, sent
 from samples import NOW, name
 
+from statscache.builtin.contributions import ActiveContributors
 from statscache.builtin.volume import Volume, VolumeByPackage, VolumeByUser
 from statscache.engine import Engine, people
 from statscache.engine.people import JOURNAL, LETTERS
@@ -24,6 +25,7 @@ from statscache.engine.retry import Outcome, retry
 from statscache.errors import PluginError
 from statscache.history import Datagrepper
 from statscache.message import ERASED
+from statscache.models.distinct import member
 from statscache.plugins import BaseModel, BasePlugin, Count, users
 from statscache.store import Store, aside, checkpoints, deadletters
 
@@ -229,6 +231,23 @@ def test_rows_of_a_statistic_that_is_off_go_too(make_engine: MakeEngine) -> None
     assert BY_USER in off.registry.disabled
     assert erase(off)[BY_USER] == 1
     assert by_user(off) == {"mina": 1}
+
+
+def test_who_is_one_of_many_is_told_by_the_hash_and_goes_too(make_engine: MakeEngine) -> None:
+    engine = make_engine(ActiveContributors)
+
+    def hashes() -> set[str]:
+        return {one for (one,) in rows(engine.store, "stat_active_contributors_1d", "member")}
+
+    send(engine, "kevin", "mina", "kevin")
+    turn(engine)
+    ident = "active-contributors-1d"
+    each = people.export(engine.store, engine.journal, plugins(engine), "kevin")
+    assert [what["volume"] for where, what in each if where == ident] == [2]
+    assert erase(engine)[ident] == 1
+    send(engine, "kevin", "zoe", start=3)
+    turn(engine)
+    assert hashes() == {member("mina"), member("zoe")}
 
 
 def test_rows_that_stand_aside_go_too(engine: Engine) -> None:
