@@ -10,10 +10,9 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from conftest import MakeEngine
 from datagrepper import Archive
 from datagrepper import Datagrepper as StandIn
-from guests import checkpoint, letters, on_sqlite, turn
+from guests import MakeEngine, checkpoint, letters, on_sqlite, turn
 from past import catch_up
 from samples import NOW
 

@@ -10,8 +10,7 @@ from itertools import count
 from typing import Any
 
 import pytest
-from conftest import MakeEngine
-from guests import on_sqlite, turn
+from guests import MakeEngine, on_sqlite, turn
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from samples import NOW

@@ -135,6 +135,15 @@ def test_key_columns_may_be_named_like_words_of_sql(store):
     assert read(store, odd) == {tuple("abcd"): (AT, "b")}
 
 
+@pytest.mark.parametrize("ident", ["x" * 255, "ä b", "a;b", 'a"b', "a%b"])
+def test_rows_go_into_a_table_of_any_name(store, ident):
+    for each, name in ((latest_model, (ident, ("name",))), (latest_log_model, (f"{ident} log",))):
+        model = made(store, each(*name))
+        event = (AT, ("a",) * len(model.unique), "{}")
+        put(store, model, [event, event])
+        assert len(read(store, model)) == 1
+
+
 def test_what_was_put_is_touched(store, model, log):
     for each, names in ((model, ("name", "arch")), (log, ("category", "category_constraint"))):
         with store.writing() as connection, Session(connection) as session:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from datetime import datetime
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -8,6 +9,11 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from werkzeug.http import parse_options_header
+
+from statscache.web.answers import pagination
+from statscache.web.query.cursors import Place, decode
+from statscache.web.query.query import Query
+from statscache.web.rows.rows import Page
 
 from ..conftest import fill, make, serving, writing
 from ..guests import NOW
@@ -145,3 +151,14 @@ def test_a_dear_count_is_remembered_along_the_links(sqlite_uri):
     assert [one.headers["X-Link-Count"] for one in (first, second)] == ["6", "6"]
     assert volumes(follow(client, f"{BUILDS}?rows_per_page=5", "next"))[-1] == 51
     serving(app).store.close()
+
+
+@pytest.mark.parametrize("total", [0, 1, 3, 4])
+def test_where_rows_have_gone_since_the_pages_before_the_links_lead_on(total):
+    at = datetime(2026, 1, 1)
+    wanted = Query("any", "desc", None, at, None, (), None, page=3, rows_per_page=2)
+    page = Page(["timestamp"], [[at], [at]], [Place(at, (2,)), Place(at, (1,))], more=True)
+    found = pagination.links("/api/any", {}, wanted, page, total)
+    last = decode(parse_qs(urlsplit(found["last"]).query)["cursor"][0], wanted._replace(page=4))
+    assert last.backwards
+    assert 1 <= last.size <= 2
