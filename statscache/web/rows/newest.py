@@ -38,7 +38,7 @@ def read(connection: Connection, model: Model, query: Query) -> Page:
     else:
         ids = _ranked(model, query, keys)
     statement = (
-        sa.select(*_columns(model, names), model.timestamp, model.id)
+        sa.select(*rows.selected(model, names))
         .where(model.id.in_(ids), *rows.conditions(model, query._replace(filters=())))
         .order_by(model.timestamp.desc(), *_columns(model, keys))
         .limit(query.limit)
