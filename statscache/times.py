@@ -24,7 +24,7 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks
 
 def moment(seconds: float) -> datetime:
     """Epoch seconds as a naive datetime in UTC."""
-    return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)
+    return EPOCH + timedelta(0, seconds)
 
 
 def epoch(time: datetime) -> float:

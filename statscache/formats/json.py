@@ -17,11 +17,17 @@ def objects(
 
     `time` is how moments are written; see `value`.
     """
-    for row in rows:
-        values = (plain(value, time) for value in row)
-        yield orjson.dumps(dict(zip(columns, values, strict=True))).decode()
+    return (orjson.dumps(one).decode() for one in _plain(columns, rows, time))
 
 
 def dumps(columns: Sequence[str], rows: Iterable[Sequence[Any]], time: str = SECONDS) -> str:
     """The rows as a JSON array of such objects."""
-    return f"[{','.join(objects(columns, rows, time))}]"
+    return orjson.dumps([*_plain(columns, rows, time)]).decode()
+
+
+def _plain(
+    columns: Sequence[str], rows: Iterable[Sequence[Any]], time: str
+) -> Iterator[dict[str, Any]]:
+    for row in rows:
+        values = [plain(value, time) for value in row]
+        yield dict(zip(columns, values, strict=True))

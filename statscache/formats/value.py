@@ -45,7 +45,7 @@ def plain(value: Any, time: str = SECONDS) -> Any:
     if isinstance(value, str):
         return storable(value)
     if isinstance(value, datetime):
-        return _moment(value if value.tzinfo else value.replace(tzinfo=UTC), time)
+        return _moment(value, time)
     if isinstance(value, int) and not -TOO_LARGE <= value < TOO_LARGE:
         return str(value)
     if value is None or isinstance(value, bool | int | float):
@@ -73,8 +73,9 @@ def flat(value: Any, time: str = SECONDS) -> Any:
 @lru_cache(maxsize=1024)
 def _moment(value: datetime, time: str) -> int | float | str:
     if time == ISO:
-        return f"{value.astimezone(UTC).replace(tzinfo=None).isoformat()}Z"
-    since = value - EPOCH
+        utc = value.astimezone(UTC) if value.tzinfo else value
+        return f"{utc.replace(tzinfo=None).isoformat()}Z"
+    since = (value if value.tzinfo else value.replace(tzinfo=UTC)) - EPOCH
     return _whole(since / MILLISECOND if time == MILLISECONDS else since.total_seconds())
 
 

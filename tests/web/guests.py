@@ -65,6 +65,8 @@ class Odd(ScalarModel):
 
 
 class OddColumns(BasePlugin):
+    """Columns of all kinds, `scalar` among them."""
+
     name = "python 3.11 builds"
     model = Odd
 

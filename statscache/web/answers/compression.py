@@ -50,7 +50,10 @@ def _is_worth_it(response: Response) -> bool:
         return False
     if not (kind.startswith("text/") or kind.endswith(_ENDINGS)):
         return False
-    return response.is_streamed or len(response.get_data()) >= LEAST
+    if response.is_streamed:
+        # A length that was given tells a whole answer from half of it.
+        return response.content_length is None
+    return len(response.get_data()) >= LEAST
 
 
 def _packed(chunks: Iterable[bytes]) -> Iterator[bytes]:

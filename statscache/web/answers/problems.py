@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException
 
-from ...errors import QueryError
+from ...errors import ExportError, QueryError
 from ...formats.value import plain
 from ...store.faults import is_canceled, is_missing_table, is_outage
 from ...text import one_line, trace
@@ -36,6 +36,7 @@ def install(app: Flask) -> None:
     app.register_error_handler(HTTPException, _on_http)
     app.register_error_handler(QueryError, _on_query)
     app.register_error_handler(SQLAlchemyError, _on_database)
+    app.register_error_handler(ExportError, _on_export)
     app.register_error_handler(Exception, _on_failure)
 
 
@@ -65,6 +66,12 @@ def _on_query(error: QueryError) -> Response:
     value = one_line(error.value, VALUE_LENGTH)
     detail = f"{error.argument} was '{value}'; allowed: {error.allowed}."
     return respond(400, detail, argument=error.argument, value=value, allowed=error.allowed)
+
+
+def _on_export(error: ExportError) -> Response:
+    """It took too long before anything of it had left."""
+    log.warning("%s", error)
+    return respond(503, "The export takes too long: ask for less time, or for fewer rows.")
 
 
 def _on_failure(error: Exception) -> Response:

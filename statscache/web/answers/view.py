@@ -37,7 +37,9 @@ def render(
     latest = url_for("latest.index", name=plugin.ident)
     rows = url_for("statistic.page", name=plugin.ident)
     here = latest if links is None else rows
-    export = url_for("export.index", name=plugin.ident, suffix="csv")
+    export = _url(url_for("export.index", name=plugin.ident, suffix="csv"), arguments, OF_A_PAGE)
+    # A line to copy never asks for a page: nobody sees there that more rows follow.
+    whole = _url(latest, arguments) if links is None else export
     return render_template(
         "rows.html",
         statistic=describe(plugin, serving().config, progress.read(connection, plugin.ident)),
@@ -46,8 +48,8 @@ def render(
         latest=latest,
         rows=rows,
         csv=_url(f"{here}.csv", arguments),
-        export=_url(export, arguments, OF_A_PAGE),
-        curl=f"curl -s {shlex.quote(urljoin(request.host_url, _url(here, arguments)))}",
+        export=export,
+        curl=f"curl -s {shlex.quote(urljoin(request.host_url, whole))}",
     )
 
 

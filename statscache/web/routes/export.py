@@ -1,18 +1,21 @@
 """`GET /api/IDENT/export`: all rows of a query, of one state of the database, as a stream.
 
 A stream that breaks off never ends like a whole one: its generator raises, so that the server
-leaves the last chunk of the body out. HTTP/1.0 has no such chunk, and gets no stream.
+leaves the last chunk of the body out. HTTP/1.0 has no such chunk, and gets no stream. mod_wsgi
+never leaves it out: there the answer is written to a file first, and has a length.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from tempfile import TemporaryFile
 from typing import Any
 
 import sqlalchemy as sa
 from flask import Blueprint, Response, abort, request
 from sqlalchemy.engine import Connection
+from werkzeug.wsgi import FileWrapper
 
 from ...errors import ExportError, QueryError
 from ...plugins import BasePlugin
@@ -37,6 +40,9 @@ RETRY_SECONDS = 10
 CHARACTERS = 1 << 16
 """Of a chunk, about."""
 
+MOD_WSGI = "mod_wsgi.version"
+"""In the environment of each request that mod_wsgi hands over."""
+
 OF_PAGES = frozenset(PAGING) - {"limit"}
 ARGUMENTS = query.ARGUMENTS - REPEATABLE - OF_PAGES - {"callback"}
 
@@ -59,7 +65,9 @@ def index(name: str, suffix: str | None = None) -> Response:
     with ExitStack() as stack:
         stack.enter_context(_turn())
         response = _answer(stack, plugin, wanted, choice)
-        if response.is_streamed and request.method == "GET":
+        if MOD_WSGI in request.environ and response.is_streamed:
+            _measure(response)
+        elif response.is_streamed and request.method == "GET":
             still_open = stack.pop_all()
             response.response = _closing(response.response, still_open)
             response.call_on_close(still_open.close)
@@ -140,6 +148,17 @@ def _chunks(
                     "shorter time, or raise statscache.app.export_timeout"
                 )
     yield "".join(chunk)
+
+
+def _measure(response: Response) -> None:
+    """Give the answer a length, which shows a client that one was broken off."""
+    with ExitStack() as stack:
+        file = stack.enter_context(TemporaryFile())
+        file.writelines(response.iter_encoded())
+        response.content_length = file.tell()
+        file.seek(0)
+        response.response = FileWrapper(file, CHARACTERS)
+        response.call_on_close(stack.pop_all().close)
 
 
 def _closing(chunks: Iterable[Any], stack: ExitStack) -> Iterator[Any]:

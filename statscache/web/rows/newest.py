@@ -44,7 +44,7 @@ def read(connection: Connection, model: Model, query: Query) -> Page:
     if query.shape.folds:
         return _folded(connection, cast(type[CountModel], model), query, ids)
     statement = (
-        sa.select(*_columns(model, names), model.timestamp, model.id)
+        sa.select(*rows.selected(model, names))
         .where(model.id.in_(ids), *rows.conditions(model, query._replace(filters=())))
         .order_by(model.timestamp.desc(), *_columns(model, keys))
         .limit(query.limit)

@@ -6,7 +6,7 @@ where that one ended ("keyset pagination"), so that one far down costs what the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple, cast
 
@@ -76,9 +76,16 @@ def count(connection: Connection, model: Model, query: Query) -> int:
     if query.shape.is_summed:
         total = sums.count(connection, cast(type[CountModel], model), query)
         return total if query.limit is None else min(total, query.limit)
-    matching = sa.select(sa.literal(1)).select_from(model).where(*conditions(model, query))
-    rows = matching.limit(query.limit).subquery()
-    return connection.execute(sa.select(sa.func.count()).select_from(rows)).scalar_one()
+    matching = sa.select(sa.literal(1)).select_from(model)
+    if query.start is None and not query.filters and query.limit is None:
+        # SQLite counts a whole table much faster than a part, and here the rest has few rows.
+        beyond = matching.where(sa.not_(_highest(model, query)))
+        return _count(connection, matching) - _count(connection, beyond)
+    return _count(connection, matching.where(*conditions(model, query)).limit(query.limit))
+
+
+def _count(connection: Connection, matching: sa.Select[Any]) -> int:
+    return connection.scalar(sa.select(sa.func.count()).select_from(matching.subquery())) or 0
 
 
 def instances(connection: Connection, model: Model, page: Page) -> list[BaseModel]:
@@ -96,18 +103,29 @@ def names(model: Model) -> list[str]:
     return mapped.columns()
 
 
-def page(names: list[str], found: Sequence[Sequence[Any]], more: bool) -> Page:
-    """Of rows with, last, their timestamp and id."""
-    return _page(names, list(map(_row, found)), more)
+def page(names: list[str], found: Iterable[Sequence[Any]], more: bool) -> Page:
+    """Of rows with the columns that are `selected`."""
+    return _page(names, list(map(_placing(names), found)), more)
+
+
+def selected(model: Model, names: Sequence[str]) -> list[Any]:
+    """The columns of those names, and what tells the place of a row, each of them once."""
+    return [getattr(model, name) for name in dict.fromkeys((*names, "timestamp", "id"))]
 
 
 def _page(names: list[str], found: Sequence[Row], more: bool) -> Page:
     return Page(names, [values for _, values in found], [place for place, _ in found], more)
 
 
-def _row(found: Sequence[Any]) -> Row:
-    *values, time, number = found
-    return Place(time, (number,)), values
+def _placing(names: list[str]) -> Callable[[Sequence[Any]], Row]:
+    """What makes a row of columns that were `selected`."""
+    end = len(names)
+    time = names.index("timestamp") if "timestamp" in names else end
+
+    def row(found: Sequence[Any]) -> Row:
+        return Place(found[time], (found[-1],)), found[:end]
+
+    return row
 
 
 def _source(connection: Connection, model: Model, query: Query) -> tuple[list[str], Walk]:
@@ -115,7 +133,11 @@ def _source(connection: Connection, model: Model, query: Query) -> tuple[list[st
     if query.shape.is_summed:
         plan = sums.plan(connection, cast(type[CountModel], model), query)
         return plan.columns, partial(sums.walk, connection, plan)
-    return list(query.shape.fields or names(model)), partial(_walk, connection, model, query)
+    return _shown(model, query), partial(_walk, connection, model, query)
+
+
+def _shown(model: Model, query: Query) -> list[str]:
+    return list(query.shape.fields or names(model))
 
 
 def _walk(
@@ -129,17 +151,47 @@ def _walk(
     limit: int | None = None,
 ) -> Iterator[Row]:
     """The rows as they are stored, in that direction, only those behind `place` if there is one."""
+    if skip and limit:
+        begun = _begun(connection, model, query, descending, skip, limit)
+        if begun is None:
+            return iter(())
+        query, skip = begun
     statement = _ordered(model, query, descending, place).offset(skip or None).limit(limit)
-    options = {} if limit and limit <= ROWS_AT_A_TIME else {"yield_per": ROWS_AT_A_TIME}
-    return map(_row, connection.execute(statement, execution_options=options))
+    row = _placing(_shown(model, query))
+    if limit and limit <= ROWS_AT_A_TIME:
+        return map(row, connection.execute(statement).all())
+    options = {"yield_per": ROWS_AT_A_TIME}
+    return map(row, connection.execute(statement, execution_options=options))
+
+
+def _begun(
+    connection: Connection, model: Model, query: Query, descending: bool, skip: int, limit: int
+) -> tuple[Query, int] | None:
+    """`query` from the moment on at which so many rows are skipped, and how many are still to be.
+
+    None: there are not so many. Moments are found in an index alone, and are not sorted, as rows
+    of one moment are.
+    """
+    matching = conditions(model, query, descending)
+    order = model.timestamp.desc() if descending else model.timestamp.asc()
+    moments = sa.select(model.timestamp).where(*matching).order_by(order).offset(skip).limit(limit)
+    found = connection.scalars(moments).all()
+    if not found:
+        return None
+    if found.count(found[0]) == limit:
+        # Its rows fill the page: nobody knows how many of them stand before it.
+        return query, skip
+    first = found[0]
+    of_it = sa.select(sa.literal(1)).where(model.timestamp == first, *matching)
+    begun = {"stop": first, "before": None} if descending else {"start": first}
+    return query._replace(**begun), _count(connection, of_it) - found.count(first)
 
 
 def _ordered(model: Model, query: Query, descending: bool, place: Place | None) -> sa.Select[Any]:
     """The rows of `query` in that direction, only those behind `place` if there is one."""
-    shown = [getattr(model, name) for name in query.shape.fields or names(model)]
     order = (model.timestamp, model.id)
     return (
-        sa.select(*shown, *order)
+        sa.select(*selected(model, _shown(model, query)))
         .where(*conditions(model, query, descending, place))
         .order_by(*(column.desc() if descending else column.asc() for column in order))
     )

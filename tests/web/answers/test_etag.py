@@ -248,12 +248,14 @@ class World:
         found = {}
         for url in (f"{URL}{one}" for one in urls):
             known = [tag for one, tag in self.seen if one == url]
-            found[url.removeprefix(URL)] = fresh = self.get(url)
+            answer = self.get(url, *known)
+            fresh = self.get(url) if answer.status_code == 304 else answer
             assert fresh.status_code == 200
             tag = fresh.headers["ETag"]
+            assert answer.headers["ETag"] == tag
+            assert answer.status_code == (304 if tag in known else 200)
             assert self.seen.setdefault((url, tag), fresh.data) == fresh.data
-            again = self.get(url, *known) if known else fresh
-            assert again.status_code == (304 if tag in known else 200)
+            found[url.removeprefix(URL)] = fresh
         return found
 
 
@@ -526,12 +528,11 @@ def walk(world: World, random: Random, steps: int) -> None:
         before = after
 
 
-@pytest.mark.parametrize("seed", [1])
-def test_no_tag_ever_stands_for_two_answers(world: World, seed: int) -> None:
-    walk(world, Random(seed), 25)
+def test_no_tag_ever_stands_for_two_answers(world: World) -> None:
+    walk(world, Random(1), 8)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(2, 10))
+@pytest.mark.parametrize("seed", range(2, 5))
 def test_nor_does_it_in_long_walks(world: World, seed: int) -> None:
-    walk(world, Random(seed), 100)
+    walk(world, Random(seed), 60)

@@ -117,17 +117,29 @@ def test_the_newest_rows_lead_to_themselves_as_csv(client):
 
 
 @pytest.mark.parametrize(
-    "query", ["state=failed&limit=3", "state=it's%20%22&fields=volume&fields=state", "format=html"]
+    "query", ["state=failed&limit=3", "state=it's%20%22&fields=volume&fields=state", "page=9"]
 )
-def test_a_line_for_a_shell_asks_for_the_same_rows(client, query):
+def test_a_line_for_a_shell_asks_for_all_rows_and_no_page(client, query):
     _, response = read(client, f"{BUILDS}?{query}")
     line = html.unescape(re.search(r"<code>(curl .*?)</code>", response.text)[1])
     program, quiet, url = shlex.split(line)
     assert (program, quiet) == ("curl", "-s")
-    same = client.get(urllib.request.Request(url).selector)
-    assert same.mimetype == "application/json"
-    shown = response.text.count("<tr>") - 1
-    assert len(same.json) == shown
+    whole = client.get(urllib.request.Request(url).selector)
+    assert whole.mimetype == "text/csv"
+    there = client.get(f"{BUILDS}?{query.replace('page=9', '')}&rows_per_page=1000").json
+    assert len(whole.text.splitlines()) == 1 + len(there)
+
+
+def test_the_line_for_the_newest_rows_asks_for_the_same(client):
+    _, response = read(client, f"{BUILDS}/latest?state=failed")
+    line = html.unescape(re.search(r"<code>(curl .*?)</code>", response.text)[1])
+    same = client.get(urllib.request.Request(shlex.split(line)[2]).selector)
+    assert len(same.json) == response.text.count("<tr>") - 1
+
+
+def test_code_in_the_words_of_a_plugin_is_shown_as_code(client):
+    _, response = read(client, "/api/python-3.11-builds")
+    assert "<p>Columns of all kinds, <code>scalar</code> among them.</p>" in response.text
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import http.client
 import io
+import itertools
 import json
 import os
 import signal
@@ -21,7 +22,9 @@ import sqlalchemy as sa
 from statscache.errors import ExportError
 from statscache.store import Store
 from statscache.web.routes import export
+from statscache.web.serving import EXTENSION
 
+from .. import guests
 from ..conftest import serving
 from ..served import PATH, SERVERS, fill, served
 
@@ -185,6 +188,35 @@ def _is_idle(app):
     """Whether no export has a place or a connection."""
     parts = serving(app)
     return (parts.exports._value, parts.store.engine.pool.checkedout()) == (export.AT_ONCE, 0)
+
+
+# -- where a server ends a stream that is broken off like a whole one ------------------------------
+
+MOD_WSGI = {export.MOD_WSGI: (4, 9, 4)}
+
+
+def test_with_mod_wsgi_an_export_has_a_length(app, client):
+    plain = client.get(f"{BUILDS}/export")
+    assert plain.content_length is None
+    for accepted in ("identity", "gzip"):
+        response = client.get(
+            f"{BUILDS}/export", headers={"Accept-Encoding": accepted}, environ_overrides=MOD_WSGI
+        )
+        assert response.data == plain.data
+        assert response.content_length == len(plain.data)
+        assert response.headers.get("Content-Encoding") is None
+        response.close()
+    assert _is_idle(app)
+
+
+def test_and_one_that_breaks_off_is_an_error_from_the_start(app, client, monkeypatch):
+    clock = itertools.count(guests.NOW, 1000)
+    monkeypatch.setitem(app.extensions, EXTENSION, serving(app)._replace(now=lambda: next(clock)))
+    response = client.get(f"{BUILDS}/export", environ_overrides=MOD_WSGI)
+    assert response.status_code == 503
+    assert response.mimetype == "application/problem+json"
+    monkeypatch.undo()
+    assert _is_idle(app)
 
 
 # -- behind a real server ------------------------------------------------------------------------

@@ -129,6 +129,12 @@ def test_the_last_page_is_the_same_read_from_the_end(connection, found, query):
     assert rows.read(connection, Event, last, cursor) == pages[-1]
 
 
+def test_a_page_behind_the_last_one_is_empty_and_one_of_a_single_moment_is_not(connection):
+    fill(connection, [(AT, "a")] * 9)
+    numbers = [ids(rows.read(connection, Event, EVERYTHING._replace(page=n), None)) for n in (2, 4)]
+    assert numbers == [expected(connection, EVERYTHING)[3:6], []]
+
+
 def test_rows_that_arrive_meanwhile_neither_repeat_nor_hide_others(connection):
     fill(connection, [(AT + timedelta(seconds=number), "a") for number in range(6)])
     first = rows.read(connection, Event, EVERYTHING, None)
