@@ -42,9 +42,9 @@ class BasePlugin:
         reads_only: True promises that messages are never changed, and saves a copy of each.
         envelope_only: True asks for nothing of a message but `topic`, `timestamp`, `msg_id` (as
             the journal knows it) and `arrived` (epoch seconds), and saves decoding it.
+        settings: what operators can set, one `Setting` each, under `statscache.ENTRYPOINT.NAME`.
         by_arrival: columns of the rows that depend on when messages arrived, which history does
             not tell.
-        settings: what operators can set, one `Setting` each, under `statscache.ENTRYPOINT.NAME`.
     """
 
     name: Any = None
