@@ -52,11 +52,11 @@ def _is_number(value: Any) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def one_of(*allowed: Any) -> Callable[[Any], Any]:
+def one_of(*words: str) -> Callable[[Any], Any]:
     def check(value: Any) -> Any:
-        if value in allowed:
+        if isinstance(value, str) and value in words:
             return value
-        raise ValueError(" or ".join(map(repr, allowed)))
+        raise ValueError(f"one of {', '.join(words)}")
 
     return check
 

@@ -25,6 +25,7 @@ from uuid import UUID
 from .config import Config
 from .demo import traffic
 from .errors import ContractError, PluginError
+from .formats.json import dumps
 from .message import Entry, Message
 from .plugins import BasePlugin
 from .registry import Given, Statistic
@@ -125,12 +126,8 @@ class Scratch:
 
         The ident need not be given where there is one statistic only.
         """
-        chosen = self._chosen(ident)
-        if chosen.model is None:
-            return []
-        found: list[dict[str, Any]] = json.loads(
-            chosen.model.to_json(self._bench.instances(chosen.ident))
-        )
+        columns, rows = self._bench.shown(self._chosen(ident).ident)
+        found: list[dict[str, Any]] = json.loads(dumps(columns, rows))
         return found
 
     def restart(self) -> None:

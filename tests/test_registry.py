@@ -396,7 +396,7 @@ def test_in_a_test_of_its_own_a_plugin_takes_settings_by_their_short_names():
             {"least": "many"},
             "statscache.lines.least is 'many'; allowed: a whole number from 0 to 100",
         ),
-        ({"where": "test"}, "statscache.lines.where is 'test'; allowed: 'prod' or 'stg'"),
+        ({"where": "test"}, "statscache.lines.where is 'test'; allowed: one of prod, stg"),
         (
             {"last": 5},
             "statscache.lines.last is no setting of lines; did you mean statscache.lines.least?",

@@ -89,7 +89,7 @@ def test_what_cannot_be_digested_is_raised_with_the_traceback() -> None:
     [
         (type("Nameless", (BasePlugin,), {}), {}, "Nameless: its ident is 'none'"),
         ((), {}, "there is no plugin here"),
-        (Builds, {"prefix": "x"}, "statscache.tests.prefix is 'x'; allowed: 'state ' or ''"),
+        (Builds, {"prefix": "x"}, "statscache.tests.prefix is 'x'; allowed: one of state , "),
         (Builds, {"suffix": "x"}, "statscache.tests.suffix is no setting of tests"),
     ],
 )

@@ -15,6 +15,7 @@ from rich.table import Table
 from .. import hubconfig, meta, service, testing
 from ..config import DAY, Config
 from ..errors import ConfigError, PluginError
+from ..formats import csv, json
 from ..formats.value import ISO, flat
 from ..history import Datagrepper
 from ..history.topics import in_full
@@ -164,22 +165,20 @@ def _of_the_demo() -> Source:
 
 
 def _show(bench: Bench, trial: Trial, statistic: Statistic, kind: str, limit: int) -> None:
-    rows, model = bench.instances(statistic.ident)[::-1], statistic.model
+    columns, rows = bench.shown(statistic.ident)
     if kind != "table":
-        if model:
-            click.echo(model.to_csv(rows) if kind == "csv" else model.to_json(rows))
+        click.echo((csv if kind == "csv" else json).dumps(columns, rows[::-1]))
         return
-    shown = rows[:limit] if limit else rows
+    shown = rows[::-1][: limit or None]
     newest = f"; the newest {len(shown):,}" if len(shown) < len(rows) else ""
     click.echo(
         f"{statistic.ident}: {number(len(rows), 'row')} of "
         f"{number(trial.wanted(statistic), 'message')} (of {trial.number:,}){newest}"
     )
-    if model and shown:
-        columns = model.columns()
+    if shown:
         table = Table(*columns, box=None)
         for row in shown:
-            table.add_row(*(_cell(getattr(row, name)) for name in columns))
+            table.add_row(*map(_cell, row))
         console().print(table)
 
 

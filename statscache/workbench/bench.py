@@ -20,6 +20,7 @@ from ..config import Config
 from ..engine import Engine
 from ..errors import PluginError
 from ..message import EARLIEST, Entry
+from ..models import BaseModel
 from ..registry import Statistic
 from ..store import checkpoints, deadletters
 from ..store.deadletters import Letter
@@ -111,13 +112,25 @@ class Bench:
 
     def rows(self, ident: str) -> Rows:
         """The rows of that statistic, but for columns that depend on when messages arrived."""
-        statistic = self._statistics[ident]
-        names = statistic.model.columns() if statistic.model else []
-        shown = [name for name in names if name not in statistic.plugin.by_arrival]
+        names = compared(self._statistics[ident])
         return Counter(
-            tuple(_comparable(getattr(one, name)) for name in shown)
+            tuple(_comparable(getattr(one, name)) for name in names)
             for one in self.instances(ident)
         )
+
+    def shown(self, ident: str) -> tuple[list[str], list[list[Any]]]:
+        """What is served of that statistic: the names of the columns, and rows, the oldest first.
+
+        What is folded when it is read is folded here.
+        """
+        model = self._statistics[ident].model
+        if model is None:
+            return [], []
+        names, query = _shown(model)
+        columns = model.columns()
+        with self._engine.store.reading() as connection:
+            rows = [dict(zip(names, row, strict=True)) for row in connection.execute(query)]
+        return columns, [[row[name] for name in columns] for row in rows]
 
     def letters(self, ident: str) -> list[Letter]:
         """What that statistic could not digest, the first of it first."""
@@ -151,6 +164,35 @@ class Bench:
             for ident in sorted(self._statistics)
             if ident not in known or (known[ident].position < end and not known[ident].suspended)
         ]
+
+
+def stored(model: type[BaseModel]) -> list[str]:
+    """The columns of the model's table, `timestamp` first, without the id."""
+    names = {attribute.key for attribute in sa.inspect(model).column_attrs}
+    return ["timestamp", *sorted(names - {"id", "timestamp"})]
+
+
+def compared(statistic: Statistic) -> list[str]:
+    """Those columns that do not depend on when messages arrived."""
+    if statistic.model is None:
+        return []
+    return [name for name in stored(statistic.model) if name not in statistic.plugin.by_arrival]
+
+
+def _shown(model: Any) -> tuple[list[str], sa.Select[Any]]:
+    """The names of what is served of the model, and the query for it, the oldest first."""
+    if not getattr(model, "hidden_key", None):
+        names = model.columns()
+        query = sa.select(*(getattr(model, name) for name in names))
+        return names, query.order_by(model.timestamp, model.id)
+    keys, parts = ["timestamp", *model.shown_by()], model.folded_columns()
+    columns = [
+        getattr(model, name).label(f"column_{at}") for at, name in enumerate((*keys, *parts))
+    ]
+    found = [*sa.select(*columns).subquery().c]
+    group, rest = found[: len(keys)], found[len(keys) :]
+    folded = model.fold(group, dict(zip(parts, rest, strict=True)), model.figures)
+    return [*keys, *model.figures], folded.order_by(*group)
 
 
 def _comparable(value: Any) -> Any:

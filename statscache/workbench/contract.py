@@ -23,7 +23,7 @@ from ..registry import Statistic
 from ..store.deadletters import Letter
 from ..text import one_line
 from ..times import epoch, utc
-from .bench import Bench, Rows
+from .bench import Bench, Rows, compared, stored
 from .failing import own_frames
 from .witness import Crash, Witness
 
@@ -219,7 +219,7 @@ def plain(case: Case, ident: str) -> None:
     except (TypeError, ValueError) as error:
         raise ContractError(f"its layout is not what JSON can say: {error}") from error
     for row in case.at_once.instances[ident]:
-        for name in type(row).columns():
+        for name in stored(type(row)):
             if not _is_plain(getattr(row, name)):
                 value = one_line(repr(getattr(row, name)))
                 raise ContractError(
@@ -278,9 +278,7 @@ def _same(
 
 def _difference(statistic: Statistic, expected: Rows, found: Rows) -> str:
     """The first of the rows that should be there and are not, and of those that should not be."""
-    assert statistic.model
-    by_arrival = statistic.plugin.by_arrival
-    names = [name for name in statistic.model.columns() if name not in by_arrival]
+    names = compared(statistic)
     lines = []
     for label, rows in (("missing", expected - found), ("instead", found - expected)):
         shown = sorted(rows.elements(), key=repr)
