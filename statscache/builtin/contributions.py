@@ -50,6 +50,7 @@ class ContributionsByUser(Count):
     """
 
     name, by, interval = "contributions, by user", ("user", "category"), DAY
+    personal = ("user",)
     unit = "messages"
     reads_only = True
 

@@ -70,6 +70,7 @@ class PagureContributionsByUser(PagureContributions):
     """What people did in Pagure, by who did it."""
 
     name, by = "pagure contributions, by user", ("user",)
+    personal = ("user",)
 
     def count(self, message: Message) -> Iterable[str]:
         return contributors(message)

@@ -79,7 +79,16 @@ class CountModel(BaseModel):
         cls, group: Sequence[sa.ColumnElement[Any]], stored: Columns, figures: Sequence[str]
     ) -> sa.Select[Any]:
         """All rows that have the same `group` as one row: `group`, and then `figures`."""
-        return sa.select(*group, *(total(stored[name]) for name in figures)).group_by(*group)
+        found = (total(stored[name]).label(name) for name in figures)
+        return sa.select(*group, *found).group_by(*group)
+
+    @classmethod
+    def folded(cls) -> sa.Select[Any]:
+        """All rows as they are shown, in order of time and keys."""
+        group = [getattr(cls, name) for name in ("timestamp", *cls.shown_by())]
+        stored = {name: getattr(cls, name) for name in cls.folded_columns()}
+        rows = cls.fold(group, stored, cls.figures)
+        return rows.order_by(*[*rows.selected_columns][: len(group)])
 
     @classmethod
     def add(cls, session: Session, amounts: Amounts) -> None:

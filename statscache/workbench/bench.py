@@ -10,7 +10,7 @@ from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import TracebackType
+from types import SimpleNamespace, TracebackType
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,6 +20,7 @@ from ..config import Config
 from ..engine import Engine
 from ..errors import PluginError
 from ..message import EARLIEST, Entry
+from ..models import CountModel
 from ..registry import Statistic
 from ..store import checkpoints, deadletters
 from ..store.deadletters import Letter
@@ -101,11 +102,17 @@ class Bench:
         return not self._late()
 
     def instances(self, ident: str) -> list[Any]:
-        """The rows of that statistic, instances of its model, the oldest first."""
+        """The rows of that statistic as they are shown, the oldest first.
+
+        They are instances of its model, or have the attributes that it shows.
+        """
         model = self._statistics[ident].model
         if model is None:
             return []
         with self._engine.store.reading() as connection:
+            if issubclass(model, CountModel) and model.hidden_key is not None:
+                found = connection.execute(model.folded()).mappings()
+                return [SimpleNamespace(**row) for row in found]
             query = sa.select(model).order_by(model.timestamp, model.id)
             return list(Session(connection).scalars(query))
 

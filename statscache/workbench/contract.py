@@ -213,13 +213,14 @@ def promise(case: Case, ident: str) -> None:
 
 def plain(case: Case, ident: str) -> None:
     """Its rows, and its layout, are what JSON can say."""
-    layout = case.statistics[ident].plugin.layout
+    statistic = case.statistics[ident]
+    layout, model = statistic.plugin.layout, statistic.model
     try:
         json.dumps(layout, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise ContractError(f"its layout is not what JSON can say: {error}") from error
     for row in case.at_once.instances[ident]:
-        for name in type(row).columns():
+        for name in model.columns() if model else ():
             if not _is_plain(getattr(row, name)):
                 value = one_line(repr(getattr(row, name)))
                 raise ContractError(
