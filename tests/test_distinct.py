@@ -12,11 +12,24 @@ from samples import NOW, message
 from statscache.errors import PluginError
 from statscache.models.distinct import member
 from statscache.plugins import Distinct, Schedule
+from statscache.store import Store
 from statscache.store.tables import dead_letter
 
 HOUR = timedelta(hours=1)
 AT = int(NOW)
 numbers = counter()
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def store(request, tmp_path_factory):
+    """One database for all tests, without tables of ours."""
+    if request.param == "sqlite":
+        uri = f"sqlite:///{tmp_path_factory.mktemp('distinct') / 'statscache.sqlite'}"
+    else:
+        uri = request.getfixturevalue("postgresql")
+    opened = Store(uri)
+    yield opened
+    opened.close()
 
 
 def make(*found, by=()):

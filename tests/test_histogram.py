@@ -14,9 +14,22 @@ from samples import message
 from statscache.errors import PluginError
 from statscache.models.histogram import GREATEST, LEAST, RELATIVE_ERROR, bin_of
 from statscache.plugins import Histogram, Schedule
+from statscache.store import Store
 
 HOUR = timedelta(hours=1)
 numbers = counter()
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def store(request, tmp_path_factory):
+    """One database for all tests, without tables of ours."""
+    if request.param == "sqlite":
+        uri = f"sqlite:///{tmp_path_factory.mktemp('histogram') / 'statscache.sqlite'}"
+    else:
+        uri = request.getfixturevalue("postgresql")
+    opened = Store(uri)
+    yield opened
+    opened.close()
 
 
 def make(*found, by=(), quantiles=(50, 90, 99)):

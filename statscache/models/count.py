@@ -79,7 +79,8 @@ class CountModel(BaseModel):
         cls, group: Sequence[sa.ColumnElement[Any]], stored: Columns, figures: Sequence[str]
     ) -> sa.Select[Any]:
         """All rows that have the same `group` as one row: `group`, and then `figures`."""
-        return sa.select(*group, *(total(stored[name]) for name in figures)).group_by(*group)
+        found = (total(stored[name]).label(name) for name in figures)
+        return sa.select(*group, *found).group_by(*group)
 
     @classmethod
     def add(cls, session: Session, amounts: Amounts) -> None:

@@ -42,7 +42,7 @@ class DistinctModel(CountModel):
             "distinct": sa.func.nullif(sa.func.count(stored["member"].distinct()), 0),
             "volume": total(stored["volume"]),
         }
-        return sa.select(*group, *(found[name] for name in figures)).group_by(*group)
+        return sa.select(*group, *(found[name].label(name) for name in figures)).group_by(*group)
 
 
 @cache

@@ -65,7 +65,7 @@ class HistogramModel(CountModel):
             # Whole numbers: no database rounds them.
             reached = upto * WHOLE >= whole * share
             found[name] = sa.func.min(sa.case((reached, value)))
-        return sa.select(*same, *(found[name] for name in figures)).group_by(*same)
+        return sa.select(*same, *(found[name].label(name) for name in figures)).group_by(*same)
 
 
 def _bins(group: Sequence[sa.ColumnElement[Any]], stored: Columns) -> sa.Subquery:

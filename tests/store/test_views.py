@@ -179,6 +179,14 @@ def test_rows_that_are_folded_on_reading_are_folded_in_the_view(store: Store) ->
     with store.reading() as connection:
         assert rows(connection, "visits-1s") == [(at, "front", 2, 4)]
         assert rows(connection, "waits-1s") == [(at, 5, float(bin_of(5)), float(bin_of(7_000)))]
+        named = [
+            list(connection.exec_driver_sql(f"SELECT * FROM statscache.{view}").keys())
+            for view in ("visits_1s", "waits_1s")
+        ]
+    assert named == [
+        ["timestamp", "door", "distinct", "volume"],
+        ["timestamp", "volume", "p50", "p100"],
+    ]
 
 
 def test_old_rows_of_a_plain_count_are_shown_as_they_were(store: Store, reader: Connection) -> None:
