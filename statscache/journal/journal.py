@@ -37,28 +37,32 @@ class Journal(Writer):
     """
 
     def __init__(self, path: Path, wait: float = 0) -> None:
+        # Where the journal ended when ids from before a time were declared forgotten.
+        self._forgotten: list[tuple[int, float]] = []
         self._hold(path, partial(hold, wait=wait))
 
     def trim(self, position: int, forget_before: float) -> int:
-        """Drop entries up to `position`, and ids that arrived before `forget_before`.
+        """Drop entries up to `position`, which are counted, and ids from before `forget_before`.
 
-        Works in steps, so that appending never waits long. Returns the number of entries dropped.
+        What came in while an id was known may have to be compared with it: so the id is declared
+        forgotten at once, and goes when all that stood here then is counted. Works in steps, so
+        that appending never waits long. Returns the number of entries dropped.
         """
 
         def drop_entries(connection: sqlite3.Connection) -> int:
             return _drop_entries(connection, position)
 
         def forget(connection: sqlite3.Connection) -> int:
-            number = connection.execute(
+            return connection.execute(
                 "DELETE FROM seen WHERE (id, addressee) IN "
                 "(SELECT id, addressee FROM seen WHERE arrived < ? ORDER BY arrived LIMIT ?)",
-                (forget_before, STEP),
+                (due, STEP),
             ).rowcount
-            if number:
-                connection.execute(FORGOTTEN, (forget_before,))
-            return number
 
         dropped = self._in_steps(drop_entries)
+        self._declare_forgotten(forget_before)
+        due = max((before for end, before in self._forgotten if end <= position), default=0.0)
+        self._forgotten = [one for one in self._forgotten if one[0] > position]
         self._in_steps(forget)
         return dropped
 
@@ -97,6 +101,15 @@ class Journal(Writer):
                 return tables.identity(connection, self.path)
         except FAILURES as error:
             raise trouble(self.path, error) from error
+
+    def _declare_forgotten(self, before: float) -> None:
+        with self._transaction() as connection:
+            query = "SELECT EXISTS (SELECT 1 FROM seen WHERE arrived < ?)"
+            (there,) = connection.execute(query, (before,)).fetchone()
+            known = max((declared for _, declared in self._forgotten), default=0.0)
+            if there and before > known:
+                connection.execute(FORGOTTEN, (before,))
+                self._forgotten.append((tables.end(connection), before))
 
     def _begin(self, connection: sqlite3.Connection) -> None:
         connection.execute("BEGIN IMMEDIATE")

@@ -193,10 +193,13 @@ def test_ids_from_before_the_horizon_are_forgotten(journal):
     assert journal.seen("id-1", EVERYBODY).position == 3
 
 
-def test_entries_that_are_not_counted_stay_when_their_ids_go(journal):
+def test_ids_are_declared_forgotten_and_go_when_all_that_came_in_before_is_counted(journal):
     journal.append(entries(1, 2))
-    assert journal.trim(0, NOW + 1) == 0
-    assert positions(journal) == [1, 2]
+    for counted, dropped in ((0, 0), (1, 1)):
+        assert journal.trim(counted, NOW + 1) == dropped
+        assert journal.known_since() == NOW + 1
+        assert journal.knows("id-1")
+    assert journal.trim(2, NOW + 1) == 1
     assert journal.newest() is None
 
 
@@ -205,6 +208,7 @@ def test_trimming_goes_in_steps_to_the_end(journal, number):
     journal.append(entries(*range(number + 1)))
     assert journal.trim(number, NOW + 1) == number
     assert positions(journal) == [number + 1]
+    assert journal.trim(number + 1, NOW + 1) == 1
     assert journal.newest() is None
 
 
