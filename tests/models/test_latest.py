@@ -135,7 +135,9 @@ def test_key_columns_may_be_named_like_words_of_sql(store):
     assert read(store, odd) == {tuple("abcd"): (AT, "b")}
 
 
-@pytest.mark.parametrize("ident", ["x" * 255, "ä b", "a;b", 'a"b', "a%b"])
+@pytest.mark.parametrize(
+    "ident", [f"last {odd}" for odd in ("x" * 250, "ä b", "a;b", 'a"b', "a%b")]
+)
 def test_rows_go_into_a_table_of_any_name(store, ident):
     for each, name in ((latest_model, (ident, ("name",))), (latest_log_model, (f"{ident} log",))):
         model = made(store, each(*name))
