@@ -214,7 +214,7 @@ def test_the_environment_is_a_setting():
 
 def test_an_environment_that_there_is_not_is_named():
     raw = {"statscache.releng.environment": "test"}
-    said = r"releng\.environment is 'test'; allowed: 'prod' or 'stg' or 'dev'"
+    said = r"releng\.environment is 'test'; allowed: one of prod, stg, dev"
     with pytest.raises(ConfigError, match=said):
         registry.load(Config(raw, registry.names(raw)))
 

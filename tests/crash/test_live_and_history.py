@@ -82,7 +82,7 @@ def test_live_is_history_is_live_that_was_joined_late(
         with new_database(folder) as uri:
             found.append(EXPORTED[folder.name](uri, folder, endpoint, sent))
     heard, came, joined = found
-    assert len(heard) == 26
+    assert len(heard) == 36
     assert sum(text.count("\n") for text in heard.values()) > 10_000
     assert [ident for ident in heard if came[ident] != heard[ident]] == []
     assert [ident for ident in heard if joined[ident] != heard[ident]] == []
