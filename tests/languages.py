@@ -27,6 +27,7 @@ from pages import ROOT, Block, blocks
 from place import Place
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from statscache import registry
 from statscache.cli.serve import serve
 from statscache.config import Config
 from statscache.store import views
@@ -58,7 +59,7 @@ def python(place: Place, block: Block) -> None:
     names: dict[str, Any] = {}
     exec(place.local(block.text), names)
     if "config" in names:
-        assert Config(names["config"])
+        assert Config(names["config"], registry.names(names["config"]))
 
 
 def toml(_place: Place, block: Block) -> None:
