@@ -171,7 +171,7 @@ def test_other_commands_work_in_its_directory(running):
     listed = subprocess.run(
         [STATSCACHE, "plugins"], cwd=running.folder, capture_output=True, text=True, check=True
     )
-    assert re.search(r"volume-1s +statscache +on +[1-9]", listed.stdout)
+    assert re.search(r"volume-1s +statscache +\S+ +on +[1-9]", listed.stdout)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
