@@ -290,11 +290,20 @@ def _model(instance: BasePlugin) -> type[BaseModel] | None:
     bad = ARGUMENTS.intersection(model.columns())
     if bad:
         raise PluginError(f"a column may not be called like an argument: {', '.join(sorted(bad))}")
-    if instance.newest_of_each and not (model.by or "category" in model.columns()):
+    if instance.newest_of_each:
+        _refuse_without_newest(model)
+    return model
+
+
+def _refuse_without_newest(model: type[BaseModel]) -> None:
+    if not (model.by or "category" in model.columns()):
         raise PluginError(
             f"its newest_of_each is set, but the rows of {model.__name__} have no key"
         )
-    return model
+    if model.shown_by() != model.by:
+        raise PluginError(
+            f"its newest_of_each is set, but several rows of {model.__name__} are shown as one"
+        )
 
 
 def _refuse_odd_attributes(plugin: BasePlugin) -> None:

@@ -436,3 +436,12 @@ def test_a_plugin_that_declares_nonsense_is_skipped(install, load, settings, rea
 def test_what_an_older_plugin_calls_settings_is_its_own(install, load):
     install("old", "class Old(BasePlugin): name, settings = 'old', {'a': 1}", "old = Old")
     assert load().enabled["old"].plugin.settings == {"a": 1}
+
+
+def test_rows_that_are_shown_as_one_have_no_newest_few(install, load):
+    code = """
+        class Odd(Distinct):
+            name, by, interval, newest_of_each = "shown as one", ("who",), timedelta(days=1), 8
+    """
+    install("guests", code, "odd = Odd")
+    assert "are shown as one" in reasons(load())["Odd"]
