@@ -1,10 +1,11 @@
-"""What the volume tables must hold for a list of messages.
+"""What the tables of the built-in statistics must hold for a list of messages.
 
 Reckoned from the documented rules alone, without any of the code that counts.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections import Counter
@@ -41,6 +42,10 @@ KEYS: dict[str, Callable[[Message], Iterable[str]]] = {
 }
 
 
+STATES = {0: "building", 1: "complete", 3: "failed", 4: "canceled"}
+"""Of builds."""
+
+
 def volumes(messages: Iterable[Message], ident: str) -> dict[tuple[Any, ...], int]:
     """The rows of `volume-1s`, `volume-by-topic-1h` and the like: start of window, key: volume."""
     *name, length = ident.split("-")
@@ -48,6 +53,21 @@ def volumes(messages: Iterable[Message], ident: str) -> dict[tuple[Any, ...], in
     if not name[1:]:
         return tally(messages, seconds, lambda message: [()])
     return tally(messages, seconds, lambda message: [(key,) for key in KEYS[name[-1]](message)])
+
+
+def others(messages: Iterable[Message], ident: str) -> dict[tuple[Any, ...], int]:
+    """The rows of the other statistics that count, as they are stored: start, keys: volume."""
+    name, _, length = ident.rpartition("-")
+    return tally(messages, int(length[:-1]) * SECONDS[length[-1]], OTHERS[name])
+
+
+def newest(messages: Iterable[Message]) -> dict[str, float]:
+    """When the newest message of each topic was sent."""
+    found: dict[str, float] = {}
+    for message in messages:
+        topic, time = message["topic"], message["timestamp"]
+        found[topic] = max(time, found.get(topic, time))
+    return found
 
 
 def tally(
@@ -76,6 +96,35 @@ def identity(message: Message) -> str:
         return re.sub(r"^\d{4}-", "", message["msg_id"])
     parts = [message["topic"], int(message["timestamp"]), message["msg"]]
     return json.dumps(parts, sort_keys=True)
+
+
+def _mark(who: str) -> str:
+    return hashlib.blake2b(who.encode(), digest_size=8).hexdigest()
+
+
+def _people(message: Message) -> list[str]:
+    return [_mark(who) for who in WHO[_category(message)](message["msg"])]
+
+
+def _builds(message: Message) -> list[Key]:
+    if not message["topic"].endswith(".buildsys.build.state.change"):
+        return []
+    return [("other", STATES[message["msg"]["new"]])]
+
+
+def _updates(message: Message) -> list[Key]:
+    _, _, event = message["topic"].partition(".bodhi.update.")
+    return [(event, "unspecified")] if event else []
+
+
+OTHERS: dict[str, Callable[[Message], Iterable[Key]]] = {
+    "active-contributors": lambda message: [(one,) for one in _people(message)],
+    "active-contributors-by-category": lambda message: [
+        (_category(message), one) for one in _people(message)
+    ],
+    "bodhi-updates": _updates,
+    "koji-builds": _builds,
+}
 
 
 def _category(message: Message) -> str:

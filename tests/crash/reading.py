@@ -11,9 +11,10 @@ from typing import Any
 import sqlalchemy as sa
 from guests import Message, Scalar, checkpoint, owed
 from life import KEPT, is_poison, is_refused
-from reckoning import KEYS, identity, once, tally, volumes
+from reckoning import KEYS, identity, newest, once, others, tally, volumes
 
 from statscache.engine import Engine
+from statscache.models import Newest
 from statscache.store import tables
 from statscache.store.tables import NOT_LISTENING
 from statscache.times import epoch
@@ -33,6 +34,14 @@ SHOWN = 3
 """Rows that are shown of many that differ."""
 
 BY = ("", *(f"-by-{key}" for key in KEYS))
+
+OTHERS = (
+    *("active-contributors-1d", "active-contributors-by-category-1d"),
+    *("bodhi-updates-1d", "koji-builds-1h", "koji-builds-1d"),
+)
+"""The other statistics that have rows of such traffic."""
+
+LATEST = "latest-message-per-topic"
 
 Rows = Counter[tuple[Any, ...]]
 
@@ -55,11 +64,16 @@ def reckoned(sent: Iterable[Message], now: float) -> dict[str, Rows]:
 
 
 def reckoned_of_built_in(sent: Iterable[Message]) -> dict[str, Rows]:
-    """The same of every statistic that is built in; of the audit, the volume."""
+    """The same of every statistic that is built in; of the audit, the volume.
+
+    Of the latest messages the time, since of several in one second the ids decide.
+    """
     accepted = list(once(message for message in sent if not is_refused(message)))
     idents = [f"volume{by}-{length}" for by in BY for length in ("1s", "5s", "1m", "1h", "1d")]
     rows = {ident: _rows(volumes(accepted, ident)) for ident in idents}
-    return {**rows, "audit-1m": rows["volume-1m"]}
+    rows |= {ident: _rows(others(accepted, ident)) for ident in OTHERS}
+    latest = Counter((round(time, 3), topic) for topic, time in newest(accepted).items())
+    return {**rows, "audit-1m": rows["volume-1m"], LATEST: latest}
 
 
 def differences(engine: Engine, sent: Sequence[Message], rows: dict[str, Rows]) -> list[str]:
@@ -93,8 +107,9 @@ def _differing_books(engine: Engine, taken: Sequence[Message]) -> list[str]:
         dead = _dead(engine, ident)
         if dead != (poison if ident == "bad-1s" else Counter()):
             said.append(f"{ident} has the dead letters {sorted(dead.elements())}")
-        if read.counted + read.expired + dead.total() != len(accepted):
-            said.append(f"{ident} has other sums than {len(accepted)}: {read}, {dead.total()}")
+        wanted = sum(engine.registry.enabled[ident].wants(one["topic"]) for one in accepted)
+        if read.counted + read.expired + dead.total() != wanted:
+            said.append(f"{ident} has other sums than {wanted}: {read}, {dead.total()}")
         if read.position != end or read.suspended:
             said.append(f"{ident} does not stand at the end of the journal, {end}: {read}")
     return said
@@ -114,11 +129,13 @@ def _found(engine: Engine, ident: str) -> Rows:
     statistic = engine.registry.enabled[ident]
     model: Any = statistic.model
     names = ("timestamp", *model.by, "volume")
-    if model is Scalar:
+    if issubclass(model, Newest):
+        names = ("timestamp", *model.by)
+    elif model is Scalar:
         names = ("timestamp", "seconds", "scalar")
     with engine.store.reading() as connection:
         rows = connection.execute(sa.select(*(model.__table__.c[name] for name in names)))
-        found = Counter((epoch(time), *map(_known, parts)) for time, *parts in rows)
+        found = Counter((round(epoch(time), 3), *map(_known, parts)) for time, *parts in rows)
     if model is Scalar:  # one table for both
         return Counter({row: found[row] for row in found if row[1] == statistic.schedule.length})
     return found
