@@ -301,7 +301,7 @@ def law(
 ) -> None:
     """Run through that fault, so often, with messages that come before, meanwhile and after."""
     emptied(uri)
-    engine = build(uri, journal, *plugins())
+    engine = build(uri, journal, *plugins(), app__timeout=1)
     engine.start(NOW)
     now, sent = NOW, [0, 1, 2]
     feed(engine, sent, now)

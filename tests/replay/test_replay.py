@@ -262,6 +262,7 @@ def test_each_replay_writes_down_its_own_hours_for_each_addressee(place: Place) 
     ]
 
 
+@pytest.mark.slow
 @given(st.lists(st.lists(st.integers(0, 30), max_size=4), max_size=8))
 def test_the_spans_of_a_replay_hold_its_hours_and_no_others(
     tmp_path_factory: pytest.TempPathFactory, steps: list[list[int]]

@@ -187,6 +187,7 @@ def test_a_page_is_the_same_from_either_side_and_by_number(connection, case):
         assert last.rows == pages[-1].rows
 
 
+@pytest.mark.slow
 @few
 @given(case=cases(top=None), data=st.data())
 def test_sums_that_stay_are_visited_once_while_rows_are_added(connection, case, data):
