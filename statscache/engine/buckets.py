@@ -101,13 +101,16 @@ class Slices:
         self._recent: dict[int, Slice] = {}
 
     def read(self, after: int, until: int) -> Slice:
-        """A slice of what stands at `after` < position <= `until`, a prefix cut by position."""
+        """A slice of what stands behind the position `after`, up to `until` or before.
+
+        It ends at a round position at the latest, so that plugins that stand apart meet again; and
+        may end after `until`, where another plugin was read more.
+        """
+        until = min(until, after - after % self._limit + self._limit)
         with self._lock:
             part = self._recent.get(after)
-            if part is None or part.end > until:
-                part = self._load(after, until)
-                self._recent.pop(after, None)
-                self._recent[after] = part
+            if part is None:
+                part = self._recent[after] = self._load(after, until)
                 while len(self._recent) > KEPT_SLICES:
                     del self._recent[next(iter(self._recent))]
             return part

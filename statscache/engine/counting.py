@@ -33,6 +33,9 @@ class PluginCounter:
         slices: shared with the counters of the other statistics.
         token: of the daemon that owns the database.
         all_commits: how many transactions all counters have committed.
+
+    Attributes:
+        position: its bookmark as it was last seen.
     """
 
     def __init__(
@@ -46,6 +49,7 @@ class PluginCounter:
         all_commits: Callable[[], int],
     ) -> None:
         self.statistic = statistic
+        self.position = 0
         self.commits = 0
         self._config = config
         self._store = store
@@ -65,7 +69,8 @@ class PluginCounter:
     def run(self, until: int, now: float) -> bool:
         """Count the next bucket of what stands up to the position `until`; whether more is left.
 
-        An asynchronous plugin has an empty one, where nothing is left.
+        It may reach further, where another plugin was there before. An asynchronous plugin has an
+        empty one, where nothing is left.
 
         `now` is when it had arrived, in epoch seconds.
 
@@ -76,6 +81,7 @@ class PluginCounter:
         """
         retention.expire(self._store, self.statistic, self._config, now)
         checkpoint = self._checkpoint()
+        self.position = checkpoint.position
         if checkpoint.suspended:
             return False
         if checkpoint.position < until:
@@ -87,13 +93,14 @@ class PluginCounter:
         else:
             return False
         try:
-            self._count(due._replace(arrived=now) if due.end == until else due, now)
+            self._count(due._replace(arrived=now) if due.end >= until else due, now)
         except MovedError:
             if self._checkpoint().position != due.begin:
                 raise
             # Only its rows were changed meanwhile, by a retry or so: the same bucket once more.
             return True
         self._canceled_in_a_row = 0
+        self.position = due.end
         return due.end < until
 
     def stop(self) -> None:

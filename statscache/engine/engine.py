@@ -28,7 +28,7 @@ from .counting import PluginCounter
 from .intake import Intake
 from .measures import Measures
 from .outage import Outage
-from .workers import Pool
+from .workers import Pool, Rank
 
 PERIODS = (60, 5, 1)
 """Seconds between the turns of each producer, the slowest first."""
@@ -266,6 +266,8 @@ class Engine:
     def _turn(self, seconds: int, now: float) -> None:
         until = self.journal.end()
         busy = self._pool.busy()
+        if not busy:
+            self._slices.forget()
         with self.store.reading() as connection:
             known = checkpoints.read(connection)
         resting = []
@@ -274,7 +276,9 @@ class Engine:
             behind = until - checkpoint.position > self._batch
             rides = period(counter.statistic) == seconds or ident in self._waiting or behind
             if self._is_due(counter, checkpoint, until, rides, now):
-                self._submit(self._pool, ident, partial(self._count, counter, until, now), now)
+                work = partial(self._count, counter, until, now)
+                # Who is furthest behind is next: those that stand together share what they read.
+                self._submit(self._pool, ident, work, now, partial(getattr, counter, "position"))
             elif rides and ident not in busy and not checkpoint.suspended:
                 resting.append(ident)
         self._rest(resting, until, now)
@@ -304,7 +308,9 @@ class Engine:
             if idents:
                 checkpoints.rest(connection, idents, until, now)
 
-    def _submit(self, pool: Pool, what: str, work: Callable[[], bool], now: float) -> None:
+    def _submit(
+        self, pool: Pool, what: str, work: Callable[[], bool], now: float, rank: Rank = int
+    ) -> None:
         def job() -> bool:
             try:
                 more = work()
@@ -315,14 +321,13 @@ class Engine:
             self._waiting.discard(what)
             return more
 
-        pool.submit(what, job)
+        pool.submit(what, job, rank)
 
     def _keep_up(self, now: float) -> bool:
         upkeep.tell(self.store, self.journal, now)
         upkeep.prune(self.store, self.config)
         idents = self._counters.keys()
         upkeep.trim(self.store, self.journal, self.config, idents, self._token, now)
-        self._slices.forget()
         return False
 
     def _watch_measures(self) -> None:

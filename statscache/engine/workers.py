@@ -5,18 +5,33 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
+from typing import NamedTuple
 
 from ..text import trace
 
 log = logging.getLogger(__name__)
 
 Job = Callable[[], bool]
-"""Does a part of its work, and says whether more is left: that comes after the other jobs' turn."""
+"""Does a part of its work, and says whether more is left: that waits for its turn again."""
+
+Rank = Callable[[], int]
+"""Where the job stands now: of those that wait, the lowest is next, and of equals the first."""
 
 SLOW_AFTER = 5.0
 """Seconds after which a running job is helped out: another thread serves the others."""
+
+WAITS_AT_MOST = 10.0
+"""Seconds after which a job that waits is next, whatever its rank."""
+
+
+class Waiting(NamedTuple):
+    """A job that waits, and since when."""
+
+    key: str
+    job: Job
+    rank: Rank
+    since: float
 
 
 class Pool:
@@ -31,17 +46,17 @@ class Pool:
         self._size = size
         self._clock = clock
         self._changed = threading.Condition()
-        self._queue: deque[tuple[str, Job]] = deque()
+        self._queue: list[Waiting] = []
         self._started: dict[str, float] = {}
         self._threads = 0
         self._stopped = False
 
-    def submit(self, key: str, job: Job) -> bool:
+    def submit(self, key: str, job: Job, rank: Rank = int) -> bool:
         """Run `job` soon, unless one for `key` is waiting or running; whether it was taken."""
         with self._changed:
             taken = not self._stopped and key not in self.busy()
             if taken:
-                self._queue.append((key, job))
+                self._queue.append(Waiting(key, job, rank, self._clock()))
                 self._changed.notify_all()
             # Even so: those that run may have become slow while others waited.
             self._grow()
@@ -50,7 +65,7 @@ class Pool:
     def busy(self) -> set[str]:
         """The keys whose job waits or runs."""
         with self._changed:
-            return {*self._started, *(key for key, _ in self._queue)}
+            return {*self._started, *(waiting.key for waiting in self._queue)}
 
     def wait(self, timeout: float) -> bool:
         """Wait until nothing waits or runs; whether that came to be within `timeout` seconds."""
@@ -83,18 +98,25 @@ class Pool:
                 self._changed.wait_for(lambda: self._queue or self._stopped)
                 if self._stopped:
                     return
-                key, job = self._queue.popleft()
-                self._started[key] = self._clock()
+                turn = self._next()
+                self._started[turn.key] = self._clock()
             try:
-                more = job()
+                more = turn.job()
             except BaseException as error:
-                log.error("the job %s failed\n%s", key, trace(error))
+                log.error("the job %s failed\n%s", turn.key, trace(error))
                 more = False
             with self._changed:
-                del self._started[key]
+                del self._started[turn.key]
                 if more and not self._stopped:
-                    self._queue.append((key, job))
+                    self._queue.append(turn._replace(since=self._clock()))
                 self._changed.notify_all()
                 if self._threads > self._most():
                     self._threads -= 1
                     return
+
+    def _next(self) -> Waiting:
+        """Take the job whose turn it is."""
+        long_ago = self._clock() - WAITS_AT_MOST
+        turn = min(self._queue, key=lambda one: (one.since > long_ago, one.rank()))
+        self._queue.remove(turn)
+        return turn

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from statscache.engine.workers import SLOW_AFTER, Pool
+from statscache.engine.workers import SLOW_AFTER, WAITS_AT_MOST, Pool
 
 PATIENCE = 10
 
@@ -234,3 +234,30 @@ def test_a_job_that_has_more_to_do_goes_on_after_the_others(make_pool):
     gate.released.set()
     assert pool.wait(PATIENCE)
     assert order == ["long", "short", "long", "long"]
+
+
+def run_by_rank(pool, gate, ranks):
+    order = []
+    pool.submit("gate", gate)
+    assert gate.runs()
+    for key, rank in ranks.items():
+        pool.submit(key, lambda key=key: order.append(key), lambda rank=rank: rank)
+    return order
+
+
+def test_the_lowest_of_those_that_wait_is_next(make_pool):
+    pool, gate = make_pool(1), make_pool.gate()
+    order = run_by_rank(pool, gate, {"a": 3, "b": 1, "c": 2, "d": 1})
+    gate.released.set()
+    assert pool.wait(PATIENCE)
+    assert order == ["b", "d", "c", "a"]
+
+
+def test_a_job_that_has_waited_long_is_next_whatever_its_rank(make_pool, clock):
+    pool, gate = make_pool(1), make_pool.gate()
+    order = run_by_rank(pool, gate, {"high": 9})
+    clock[0] = WAITS_AT_MOST
+    pool.submit("low", lambda: order.append("low"))
+    gate.released.set()
+    assert pool.wait(PATIENCE)
+    assert order == ["high", "low"]
