@@ -32,12 +32,14 @@ class Reading:
 
     Messages of the same time have no order of their own, so what one page leaves out the next may
     leave out as well. Hence `found` only grows, until it has as many as there are: what was in the
-    archive once stays there. `total` is how many there are, by the latest page.
+    archive once stays there. `total` is how many there are, by the latest page. Where a page
+    fails, what came before it is kept: to gather again is to go on with that page.
     """
 
     def __init__(self, ask: Ask) -> None:
         self._ask = ask
-        self._rounds = 0
+        self._rounds = self._pages = self._came = 0
+        self._totals: set[int] = set()
         self.total = 0
         self.found: Found = {}
 
@@ -72,14 +74,14 @@ class Reading:
         """Read all pages. How many messages there are: what each page says, and what came."""
         # Other borders between the pages each time: an order that stays is no trap then.
         rows = ROWS - self._rounds % 10
+        while self._pages * rows < self.total <= MOST:
+            self._came += self._turn(self._pages + 1, rows)
+            self._pages += 1
+            self._totals.add(self.total)
+        said = self._totals | {self._came}
         self._rounds += 1
-        totals: set[int] = set()
-        number = came = 0
-        while number * rows < self.total <= MOST:
-            number += 1
-            came += self._turn(number, rows)
-            totals.add(self.total)
-        return totals | {came}
+        self._pages, self._came, self._totals = 0, 0, set()
+        return said
 
     def _turn(self, number: int, rows: int) -> int:
         """Read one page; how many messages came with it."""

@@ -134,6 +134,26 @@ def test_pages_that_do_not_agree_on_the_total_are_not_the_whole():
     assert len(reading.found) == 150
 
 
+def test_though_one_question_in_ten_fails_a_crowded_second_is_read():
+    messages = [message(i, timestamp=NOW + i) for i in range(2_000)]
+    asked = []
+
+    def ask(number, rows):
+        asked.append(number)
+        if len(asked) % 10 == 0:
+            raise HistoryAwayError("502")
+        return Page(messages[(number - 1) * rows : number * rows], len(messages))
+
+    reading = Reading(ask)
+    assert not reading.fits()
+    for _ in range(2):
+        with pytest.raises(HistoryAwayError, match="502"):
+            reading.gather()
+    reading.gather()
+    assert len(reading.found) == 2_000
+    assert asked == [1, *range(1, 10), *range(9, 19), *range(18, 21)]
+
+
 def test_a_second_with_more_than_can_be_is_not_read():
     asked = []
 
