@@ -1,9 +1,10 @@
 """Messages per second of `statscache replay`, beside a bare loop and beside bytewax.
 
 Makes a file of the demo's traffic. Then, in turn and each in a process of its own: the command
-counts it into the default statistics on SQLite, in a new folder; a loop decodes the lines and
-counts the same in dictionaries; bytewax, where it is installed, counts the same in windows, with
-one worker. All three have to come to the same rows.
+counts it into the statistics of volume that run by default and the audit, on SQLite, in a new
+folder; a loop decodes the lines and counts the same in dictionaries; bytewax, where it is
+installed, counts the same in windows, with one worker. All three have to come to the same rows.
+Beside them, the command counts the file into all statistics that run by default.
 
     python benchmarks/replay.py [--messages 1000000] [--rounds 3] [--bytewax venv/bin/python]
 """
@@ -53,9 +54,11 @@ LENGTHS = {
     "volume-by-topic": ("1h", "1d"),
     "volume-by-package": ("1h", "1d"),
 }
-"""The statistics that run by default; `audit-1m` comes to them."""
+"""The statistics of volume that run by default; `audit-1m` comes to them."""
 
 AUDIT = "audit-1m"
+COMPARED = [f"{name}-{length}" for name, lengths in LENGTHS.items() for length in lengths] + [AUDIT]
+DEFAULT = ["*"]
 LATE = 60
 LATEST = timedelta(hours=6)
 """How late a message may be for bytewax, which leaves out what is later; the demo's never are."""
@@ -96,6 +99,7 @@ def compare(folder: Path, arguments: argparse.Namespace) -> None:
     size = path.stat().st_size / arguments.messages
     print(f"{machine()}, {versions()}; {arguments.messages:,} messages of {size:.0f} bytes")
     runs: defaultdict[str, list[Run]] = defaultdict(list)
+    everything: list[float] = []
     for number in range(arguments.rounds):
         print(f"round {number + 1}:", end="", flush=True)
         for part in ("statscache", *PARTS):
@@ -104,7 +108,9 @@ def compare(folder: Path, arguments: argparse.Namespace) -> None:
                 runs[part].append(found)
                 rate = arguments.messages / found.seconds
                 print(f" {part} {rate:,.0f}/s", end="", flush=True)
-        print()
+        everything.append(arguments.messages / replayed(path, DEFAULT).seconds)
+        print(f" all defaults {everything[-1]:,.0f}/s")
+    print(f"all defaults: {statistics.median(everything):,.0f} messages a second")
     report(runs, arguments.messages)
 
 
@@ -137,8 +143,8 @@ def run(python: str, part: str, path: Path) -> Run | None:
     return Run(*found) if found else None
 
 
-def replayed(path: Path) -> Run:
-    """Let the command count the file in a new folder."""
+def replayed(path: Path, enabled: list[str] = COMPARED) -> Run:
+    """Let the command count the file into the statistics named, in a new folder."""
     folder = Path(tempfile.mkdtemp(prefix="statscache-bench-"))
     try:
         (folder / "fedmsg.d").mkdir()
@@ -146,6 +152,7 @@ def replayed(path: Path) -> Run:
             "endpoints": {},
             "statscache.journal.path": str(folder / "journal.sqlite"),
             "statscache.sqlalchemy.uri": f"sqlite:///{folder / 'statscache.sqlite'}",
+            "statscache.plugins.enabled": enabled,
         }
         (folder / "fedmsg.d" / "bench.py").write_text(f"config = {settings!r}\n")
         command = [str(Path(sys.executable).parent / "statscache"), "replay", str(path)]

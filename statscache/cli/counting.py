@@ -20,7 +20,7 @@ from ..store import Store
 BATCH = 20_000
 """Messages that a plugin is handed together: nobody else waits for it."""
 
-GARBAGE = (100_000, 50, 100)
+GARBAGE = (200_000, 50, 100)
 """When Python looks for reference cycles: messages have none, and there are very many of them."""
 
 

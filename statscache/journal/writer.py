@@ -6,10 +6,11 @@ import os
 import sqlite3
 import threading
 import time as clock
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import chain
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 from ..errors import JournalError, JournalWriteError
 from ..message import Entry
@@ -19,6 +20,8 @@ from .reader import BUSY_SECONDS, REPAIR, ROOM, Reader, is_damage
 from .replacement import is_cut_off
 from .rows import ENTRY, NOBODY, Kept, Refusals, Span, rows, whole_entry
 from .tables import FAILURES
+
+T = TypeVar("T")
 
 TOGETHER = 200
 STEP = 5_000
@@ -63,9 +66,7 @@ class Writer(Reader):
             if heard:
                 connection.execute(tables.HEARD, heard)
             connection.executemany(tables.REFUSED, refused)
-            given = list(entries)
-            parts = range(0, len(given), TOGETHER)
-            return sum(_keep(connection, given[part : part + TOGETHER]) for part in parts)
+            return _keep(connection, list(entries))
 
     def expect_much(self) -> None:
         """Spend memory and disk on speed, where this thread goes on to append.
@@ -221,37 +222,52 @@ def _replace(connection: sqlite3.Connection, position: int, entry: Entry) -> Non
 
 def _keep(connection: sqlite3.Connection, entries: Sequence[Entry]) -> int:
     """Insert those of `entries` whose id is new to their addressee; how many that were."""
-    names = [name for entry in entries for name in (entry.id, entry.addressee)]
-    known = set(
-        connection.execute(
-            f"SELECT id, addressee FROM (VALUES {_marks(2, len(entries))}) AS given "
-            "CROSS JOIN seen ON id = given.column1 AND addressee = given.column2",
-            names,
-        )
-    )
+    known = _known(connection, sorted((entry.id, entry.addressee) for entry in entries))
     fresh: dict[tuple[str, str], Entry] = {}
     for entry in entries:
         if (entry.id, entry.addressee) not in known:
             fresh.setdefault((entry.id, entry.addressee), entry)
     if fresh:
-        _insert(connection, tables.end(connection) + 1, fresh.values())
+        both = [
+            rows(at, entry) for at, entry in enumerate(fresh.values(), tables.end(connection) + 1)
+        ]
+        # Ids come in no order: sorted, those of one page are inserted together.
+        _insert(connection, "seen", sorted(seen for seen, _ in both))
+        _insert(connection, "entry", [entry for _, entry in both])
     return len(fresh)
 
 
-def _insert(connection: sqlite3.Connection, first: int, entries: Collection[Entry]) -> None:
-    """Insert `entries` from the position `first` on, in few statements.
+def _known(
+    connection: sqlite3.Connection, names: Sequence[tuple[str, str]]
+) -> set[tuple[str, str]]:
+    """Those of the ids and their addressees that came in before."""
+    known: set[tuple[str, str]] = set()
+    for part in _parts(names):
+        known.update(
+            connection.execute(
+                f"SELECT id, addressee FROM (VALUES {_marks(2, len(part))}) AS given "
+                "CROSS JOIN seen ON id = given.column1 AND addressee = given.column2",
+                list(chain.from_iterable(part)),
+            )
+        )
+    return known
+
+
+def _insert(connection: sqlite3.Connection, table: str, those: Sequence[tuple[Any, ...]]) -> None:
+    """Insert rows in few statements.
 
     Between two statements another thread may take Python's lock and keep it for long: a statement
     a row made the daemon several times slower in a flood.
     """
-    ids: list[Any] = []
-    kept: list[Any] = []
-    for position, entry in enumerate(entries, first):
-        id_row, entry_row = rows(position, entry)
-        ids += id_row
-        kept += entry_row
-    connection.execute(f"INSERT INTO seen VALUES {_marks(5, len(entries))}", ids)
-    connection.execute(f"INSERT INTO entry VALUES {_marks(8, len(entries))}", kept)
+    for part in _parts(those):
+        marks = _marks(len(part[0]), len(part))
+        connection.execute(f"INSERT INTO {table} VALUES {marks}", list(chain.from_iterable(part)))
+
+
+def _parts(those: Sequence[T]) -> Iterator[Sequence[T]]:
+    """As many at a time as one statement takes."""
+    for first in range(0, len(those), TOGETHER):
+        yield those[first : first + TOGETHER]
 
 
 def _marks(columns: int, rows: int) -> str:

@@ -73,13 +73,13 @@ class Count(BasePlugin):
 
     def _found(self, messages: Iterable[Message]) -> Iterator[tuple[float, Found]]:
         """The window of each message, by its number since 1970, and each key that it adds to."""
-        length = self._length
+        length, count, texts = self._length, self.count, self._texts
         for message in messages:
-            window, found = message["timestamp"] // length, self.count(message)
+            window, found = message["timestamp"] // length, count(message)
             if isinstance(found, str):
                 raise PluginError(f"count returned the text {found!r}: yield it, or return a list")
             for key in found:
-                yield window, self._texts(key)
+                yield window, key if type(key) is str else texts(key)
 
     def _texts(self, found: Any) -> Found:
         """The key with its parts as texts, but for an amount at its end."""

@@ -18,11 +18,9 @@ from ..registry import Registry
 from ..store import Store, checkpoints, dump, ownership
 from .counter import Counter
 from .pace import Pace
+from .replay import TOGETHER
 
 COPY = "journal.sqlite"
-
-TOGETHER = 5_000
-"""Entries in one transaction where nobody else waits to write."""
 
 
 class Entrance(NamedTuple):
@@ -53,6 +51,7 @@ def enter(
         ownership.require_fed(store, guest)
         guest.expect_much()
         require_joined(addressees, store)
+        # Where nobody else waits to write, all of a step are written in one transaction.
         importer = Importer(guest, store, config, TOGETHER if alone else FEW)
         yield Entrance(importer, Pace(guest, store, installed.enabled, counter))
         ownership.require_fed(store, guest)

@@ -10,7 +10,7 @@ from ..journal import Reader
 from ..store import Store, checkpoints
 from .counter import Counter
 
-MOST = 50_000
+MOST = 100_000
 """Entries that may wait to be counted; who brings more waits for that."""
 
 POLL = 0.1

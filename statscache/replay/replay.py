@@ -18,7 +18,7 @@ from ..store import Store, owed
 from ..store.tables import REPLAYED
 from .pace import Pace
 
-TOGETHER = 5_000
+TOGETHER = 20_000
 """Messages between two looks at how far the statistics are."""
 
 HOUR = 3_600
