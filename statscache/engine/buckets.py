@@ -103,17 +103,20 @@ class Slices:
     def read(self, after: int, until: int) -> Slice:
         """A slice of what stands behind the position `after`, up to `until` or before.
 
-        It ends at a round position at the latest, so that plugins that stand apart meet again; and
-        may end after `until`, where another plugin was read more.
+        It may end after `until`, where another plugin was read more.
         """
-        until = min(until, after - after % self._limit + self._limit)
         with self._lock:
             part = self._recent.get(after)
             if part is None:
-                part = self._recent[after] = self._load(after, until)
+                part = self._recent[after] = self._load(after, self._meeting(after, until))
                 while len(self._recent) > KEPT_SLICES:
                     del self._recent[next(iter(self._recent))]
             return part
+
+    def _meeting(self, after: int, until: int) -> int:
+        """Where who stands at `after` comes together with those who stand elsewhere."""
+        borders = (at for begin, part in self._recent.items() for at in (begin, part.end))
+        return min((at for at in borders if after < at < until), default=until)
 
     def forget(self) -> None:
         """Let go of what is kept in memory."""
