@@ -180,7 +180,10 @@ def _read(
     connection: Connection, made: Plan, run: Run, bounds: Span, descending: bool
 ) -> Iterator[Sum]:
     group, where = _windows(connection, made, run, bounds)
-    folded, behind = folding.fold(made.model, group, where, made.query.shape.sums), len(group)
+    folded, behind = (
+        folding.fold_windows(made.model, group, where, made.query.shape.sums),
+        len(group),
+    )
     found = [*folded.selected_columns][:behind]
     order = [column.desc() if descending else column.asc() for column in found]
     for row in connection.execute(folded.order_by(*order)):
