@@ -18,13 +18,13 @@ from ..models import (
 )
 from ..schedule import Schedule, Window
 from .api import BasePlugin
+from .asynchronous import AsyncPlugin
 from .count import Count
 from .distinct import Distinct
 from .histogram import Histogram
 from .latest import Latest
 from .subjects import packages, topic_parts, users
 from .threads import Future, Queue, asynchronous
-from .workers import AsyncPlugin
 
 __all__ = [
     "AsyncPlugin",
