@@ -26,6 +26,13 @@ class Mark(NamedTuple):
     recalled: bool
 
 
+class Changes(NamedTuple):
+    """The `rows` that were touched, and whether those before `expired` (epoch seconds) went."""
+
+    rows: list[Row]
+    expired: float | None = None
+
+
 class State(NamedTuple):
     """What tells whether rows have changed since, and whether the notes still tell which.
 
@@ -57,6 +64,17 @@ def note(
     connection.execute(sa.insert(change), [{**common, **value} for value in values])
 
 
+def note_expired(
+    connection: Connection, ident: str, revision: int, until: float, at: float
+) -> None:
+    """Note in the running transaction that the rows of `ident` before `until` have gone.
+
+    It is a note with a timestamp, and without a key.
+    """
+    values = {"ident": ident, "revision": revision, "at": at, "timestamp": until, "key": None}
+    connection.execute(sa.insert(change).values(**values))
+
+
 def forget(connection: Connection, ident: str) -> None:
     """Let no note about `ident` tell of a row any more. It stays, so that its number does."""
     mine = sa.update(change).where(change.c.ident == ident)
@@ -78,16 +96,16 @@ def state(connection: Connection, idents: Collection[str]) -> State:
     return State(who, oldest or 0, newest or 0, marks)
 
 
-def since(connection: Connection, ident: str, before: State, now: State) -> list[Row] | None:
-    """The rows of `ident` that were touched between two states, of which `now` is the present one.
+def since(connection: Connection, ident: str, before: State, now: State) -> Changes | None:
+    """What became of the rows of `ident` between two states, of which `now` is the present one.
 
-    None: it cannot be told which, and all are to be read again. That is so where notes are missing,
+    None: it cannot be told, and all are to be read again. That is so where notes are missing,
     where too many rows were touched, and where these are rows of another history: of another
     database, of a backup that was put back, or of another version of the plugin.
     """
     old, new = before.marks.get(ident), now.marks.get(ident)
     if old == new or (old and new and (old.tag, old.recalled) == (new.tag, new.recalled)):
-        return []
+        return Changes([])
     if old is None or new is None or old.recalled != new.recalled or old.revision >= new.revision:
         return None
     if before.owner != now.owner or not _are_there(before, now):
@@ -95,7 +113,8 @@ def since(connection: Connection, ident: str, before: State, now: State) -> list
     found = connection.execute(_SINCE, {"ident": ident, "revision": old.revision}).all()
     if not found or len(found) > MOST_TOUCHED or any(row.timestamp is None for row in found):
         return None
-    return [(row.timestamp, orjson.loads(row.key)) for row in found]
+    expired = max((row.timestamp for row in found if row.key is None), default=None)
+    return Changes([(row.timestamp, orjson.loads(row.key)) for row in found if row.key], expired)
 
 
 def _are_there(before: State, now: State) -> bool:

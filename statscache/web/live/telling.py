@@ -13,9 +13,10 @@ from sqlalchemy.engine import Connection
 
 from ...config import Config
 from ...formats import json
+from ...formats.value import plain
 from ...plugins import BasePlugin
 from ...store import aside, changes
-from ...store.changes import Row, State
+from ...store.changes import Changes, State
 from ...times import moment
 from ..query import query
 from ..query.query import Query
@@ -57,13 +58,13 @@ class Teller:
         if touched is None:
             return _reset(model, topic, now, LOST)
         # Rows that stand aside do not change, but for that the others take their place.
-        if not touched or aside.source(connection, topic.ident, model) is not model:
+        if not any(touched) or aside.source(connection, topic.ident, model) is not model:
             return b""
         wanted = query.parse(plugin, model, topic.asked, self._config, moment(self._now()))
-        found = changed.read(connection, model, wanted, touched)
+        found = changed.read(connection, model, wanted, touched.rows)
         if found is None:
             return _reset(model, topic, now, LOST)
-        return _message(model, topic, now, wanted, found)
+        return _message(model, topic, now, wanted, found, touched.expired)
 
 
 def heartbeat(topic: Topic, state: State | None) -> bytes:
@@ -71,13 +72,16 @@ def heartbeat(topic: Topic, state: State | None) -> bytes:
     return (f"id: {topic.event_id(state)}\n: \n\n" if state else ": \n\n").encode()
 
 
-def _touched(connection: Connection, topic: Topic, before: State, now: State) -> list[Row] | None:
+def _touched(connection: Connection, topic: Topic, before: State, now: State) -> Changes | None:
+    """What became of the table's rows, by whichever statistic."""
     if before == NOWHERE:
         return None
-    found = [changes.since(connection, ident, before, now) for ident in topic.idents]
-    if any(rows is None for rows in found):
+    each = [changes.since(connection, ident, before, now) for ident in topic.idents]
+    known = [one for one in each if one]
+    if len(known) < len(each):
         return None
-    return [row for rows in found for row in rows or ()]
+    expired = max((one.expired for one in known if one.expired is not None), default=None)
+    return Changes([row for one in known for row in one.rows], expired)
 
 
 def _reset(model: Any, topic: Topic, now: State, why: str) -> bytes:
@@ -86,14 +90,25 @@ def _reset(model: Any, topic: Topic, now: State, why: str) -> bytes:
     return _event(topic, now, told.decode(), "reset")
 
 
-def _message(model: Any, topic: Topic, now: State, wanted: Query, found: changed.Changed) -> bytes:
-    if not found.rows and not found.gone:
+def _message(
+    model: Any,
+    topic: Topic,
+    now: State,
+    wanted: Query,
+    found: changed.Changed,
+    expired: float | None,
+) -> bytes:
+    if not (found.rows or found.gone or expired is not None):
         return b""
     time = wanted.shape.time
-    rows = json.dumps(found.columns, found.rows, time)
-    gone = json.dumps(changed.identity(model), found.gone, time)
-    told = f'{{"revision":{_revision(topic, now)},"rows":{rows},"gone":{gone}}}'
-    return _event(topic, now, told)
+    told = {
+        "revision": _revision(topic, now),
+        # What goes first: rows that were made since are among those that follow.
+        **({} if expired is None else {"before": plain(moment(expired), time)}),
+        "rows": orjson.Fragment(json.dumps(found.columns, found.rows, time)),
+        "gone": orjson.Fragment(json.dumps(changed.identity(model), found.gone, time)),
+    }
+    return _event(topic, now, orjson.dumps(told).decode())
 
 
 def _revision(topic: Topic, state: State) -> int:

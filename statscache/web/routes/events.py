@@ -72,7 +72,7 @@ def _arguments(plugin: BasePlugin) -> Arguments:
 
 def _require_places(model: type[BaseModel], fields: tuple[str, ...] | None) -> None:
     """Refuse rows of which nobody could tell which older ones they replace."""
-    needed = changed.identity(model)
+    needed = dict.fromkeys((changed.TIMESTAMP, *changed.identity(model)))
     if fields is not None and not {*needed} <= {*fields}:
         allowed = f"with {', '.join(needed)} among them: they tell which row has changed"
         raise QueryError("fields", ",".join(fields), allowed)

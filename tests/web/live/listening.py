@@ -6,12 +6,8 @@ import http.client
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, NamedTuple
-
-from statscache.models import CountModel
-from statscache.models.count import Row
-from statscache.store import Store, changes
-from statscache.store.transaction import Transaction
+from io import BytesIO
+from typing import IO, Any, NamedTuple
 
 Rows = dict[tuple[Any, ...], list[dict[str, Any]]]
 """By the values of the columns that are named as the key."""
@@ -26,10 +22,17 @@ class Event(NamedTuple):
 class Listener:
     """Reads one stream, and does with it what the standard says."""
 
-    def __init__(self, response: http.client.HTTPResponse, heard: str = "") -> None:
+    def __init__(self, response: IO[bytes], heard: str = "") -> None:
         self.response = response
         self.heard = heard
         self.comments = 0
+
+    @classmethod
+    def of(cls, text: bytes) -> Iterator[Event]:
+        """The events of a text."""
+        listener = cls(BytesIO(text))
+        while event := listener.next():
+            yield event
 
     def next(self) -> Event | None:
         """The next event; None at the end of the stream."""
@@ -71,19 +74,10 @@ def key(names: list[str], row: Mapping[str, Any]) -> tuple[Any, ...]:
 
 def apply(names: list[str], rows: Rows, event: Event) -> None:
     """What a dashboard does with an event."""
+    if before := event.data.get("before"):
+        for place in [place for place, found in rows.items() if found[0]["timestamp"] < before]:
+            del rows[place]
     for place in (*event.data["gone"], *event.data["rows"]):
         rows.pop(key(names, place), None)
     for row in event.data["rows"]:
         rows.setdefault(key(names, row), []).append(row)
-
-
-def commit(
-    store: Store, ident: str, model: type[CountModel], amounts: Mapping[Row, int], at: float = 0
-) -> int:
-    """Count, as the engine does it; the new revision."""
-    with Transaction(store, ident) as transaction:
-        model.add(transaction.session, amounts)
-        connection = transaction.connection()
-        changes.note(connection, ident, transaction.revision, transaction.touched, at)
-        transaction.commit()
-    return transaction.revision
