@@ -131,7 +131,7 @@ class Watcher:
                 time.sleep(GATHER_SECONDS)
             try:
                 self._turn()
-            except SQLAlchemyError as error:
+            except Exception as error:
                 if not self._is_away:
                     log.warning("live readers are told nothing just now: %s", sentence(error))
                 self._is_away = True
@@ -154,6 +154,9 @@ class Watcher:
         idents = {ident for topic in rooms for ident in topic.idents}
         with self._store.reading() as connection:
             now = changes.state(connection, idents)
+            if self._is_away:
+                log.warning("live readers are told again what changes")
+            self._is_away = False
             for topic, (room, coming) in rooms.items():
                 try:
                     told = self._told(connection, topic, room, coming, now)
@@ -164,9 +167,6 @@ class Watcher:
                     self._fail(topic, room, error)
                     return
                 self._send(room, coming, now, told)
-        if self._is_away:
-            log.warning("live readers are told again what changes")
-        self._is_away = False
 
     def _told(
         self, connection: Connection, topic: Topic, room: _Room, coming: set[Reader], now: State
