@@ -61,9 +61,9 @@ def listening(port: int, path: str, heard: str = "", timeout: float = 20) -> Ite
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
     try:
         connection.request("GET", path, headers={"Last-Event-ID": heard} if heard else {})
-        response = connection.getresponse()
-        assert response.status == 200, response.read()
-        yield Listener(response, heard)
+        with connection.getresponse() as response:
+            assert response.status == 200, response.read()
+            yield Listener(response, heard)
     finally:
         connection.close()
 

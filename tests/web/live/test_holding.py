@@ -69,7 +69,8 @@ def hear(clients, word, texts):
             waiting.register(client, selectors.EVENT_READ)
         while waiting.get_map():
             found = waiting.select(20)
-            assert found, f"{len(waiting.get_map())} of {len(clients)} have not heard {word}"
+            deaf = [texts.get(key.fileobj) for key in waiting.get_map().values()]
+            assert found, f"{len(deaf)} have not heard {word}, one but {deaf[0]}"
             for one, _ in found:
                 part = one.fileobj.recv(65536)
                 assert part
@@ -79,12 +80,22 @@ def hear(clients, word, texts):
     return time.monotonic() - began
 
 
+def wait_for_readers(running, number):
+    for _ in range(100):
+        with running.get("/metrics") as answer:
+            if f"statscache_live_readers {number}.0".encode() in answer.read():
+                return
+        time.sleep(0.05)
+    raise AssertionError(f"there never were {number}")
+
+
 def test_five_hundred_readers_need_no_threads_and_little_memory(sqlite_uri, store):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4096), hard))
     with served(sqlite_uri) as running, ExitStack() as stack:
         with listening(running.port, PATH) as listener:
             listener.next()
+        wait_for_readers(running, 0)
         before = running.memory("VmRSS"), threads(running.worker)
         began, texts = time.monotonic(), {}
         clients = [stack.enter_context(closing(connect(running.port))) for _ in range(READERS)]
