@@ -124,6 +124,21 @@ def test_five_hundred_readers_need_no_threads_and_little_memory(sqlite_uri, stor
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
+def test_gunicorn_holds_as_many_as_it_may_have_threads_for(sqlite_uri, store):
+    running = served(sqlite_uri, "gunicorn", threads=64, app__live_readers=48)
+    with running as server, ExitStack() as stack:
+        texts = {}
+        clients = [stack.enter_context(closing(connect(server.port))) for _ in range(48)]
+        hear(clients, b"event: reset", texts)
+        revision = commit(store)
+        told = hear(clients, b'"revision":%d' % revision, texts)
+        print(f"48 readers under gunicorn: a change told to all in {told:.2f} s")
+        with server.get(PATH) as answer:
+            assert answer.status == 503
+        with server.get("/live") as answer:
+            assert answer.status == 200
+
+
 def test_a_reader_that_stops_reading_is_dropped_and_the_others_are_told_all(sqlite_uri, store):
     many = [f"{number:03}{'x' * 200}" for number in range(800)]
     with served(sqlite_uri) as running, closing(connect(running.port)) as deaf:
