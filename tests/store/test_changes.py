@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -79,6 +79,26 @@ def test_rows_of_objects_are_noted_by_their_category(make_engine: MakeEngine) ->
     feed(engine, range(3))
     turn(engine)
     assert noted(engine.store, "log-1s") == [(1, NOW, {})]
+
+
+@on_sqlite
+def test_a_row_that_moves_is_noted_where_it_was_and_where_it_is(make_engine: MakeEngine) -> None:
+    class Mover(Outside):
+        name, interval = "mover", SECOND
+
+        def update(self, session: Session) -> None:
+            row = session.query(Scalar).first()
+            if row:
+                row.timestamp = datetime(2026, 1, 2)
+            else:
+                session.add(Scalar(timestamp=datetime(2026, 1, 1), seconds=1, scalar=1))
+
+    engine = make_engine(Mover)
+    for number in range(2):
+        feed(engine, [number])
+        turn(engine)
+    day = datetime(2026, 1, 2, tzinfo=UTC).timestamp()
+    assert sorted(noted(engine.store, "mover-1s")[1:]) == [(2, day - 86_400, {}), (2, day, {})]
 
 
 STATEMENTS = {
