@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 
 
 class Tell(Protocol):
+    """Writes what there is to tell, or nothing, to whoever knows the rows of `before`."""
+
     def __call__(
         self, connection: Connection, topic: Topic, before: State | None, now: State
     ) -> bytes: ...
@@ -173,7 +175,7 @@ class Watcher:
     ) -> dict[str, bytes]:
         """What to tell those who know the rows of a state, by the id of that."""
         known = {topic.event_id(one.heard): one.heard for one in coming if one.heard}
-        if room.state is not None:
+        if room.state is not None and room.readers:
             known[_SAME] = room.state
         told = {
             key: self._tell(connection, topic, before, now)
@@ -192,7 +194,7 @@ class Watcher:
             room.coming -= coming
             room.readers |= {*each}
             room.state = now
-        if any(told.values()):
+        if told.get(_SAME):
             room.said = time.monotonic()
         for reader, key in each.items():
             if text := told.get(key):

@@ -128,6 +128,16 @@ def test_silence_is_broken_by_comments_that_say_how_far_one_has_heard(live, make
     assert BUILDS.heard(text.split()[1]) is not None
 
 
+def test_that_others_come_is_no_word_to_those_who_are_there(live, make):
+    watcher = make(heartbeat=0.3)
+    ear = Ear(watcher)
+    ear.next()
+    for _ in range(10):
+        Ear(watcher).next()
+        time.sleep(0.1)
+    assert ear.next(0).endswith(b": \n\n")
+
+
 def test_places_are_limited_and_free_again(make):
     watcher = make()
     readers = [watcher.admit(BUILDS, None, 2) for _ in range(3)]
