@@ -68,6 +68,9 @@ config = {
     # "statscache.app.export_timeout": 600,
     # Requests of one client, in each process of the web application, such as "100/minute".
     # "statscache.app.rate_limit": None,
+    # Who may listen to what changes at the same time, in each process of the web application.
+    # None is 500 under `statscache serve`, and 4 where a server needs a thread for each.
+    # "statscache.app.live_readers": None,
     # Proxies before the web application whose X-Forwarded headers are believed.
     # "statscache.app.proxies": 0,
 }

@@ -129,6 +129,12 @@ def rate(value: Any) -> str | None:
     )
 
 
+def places(value: Any) -> int | None:
+    if value is None or (type(value) is int and 0 <= value <= 900):
+        return value
+    raise ValueError("a whole number from 0 to 900, or None")
+
+
 def epoch(value: Any) -> float | None:
     if isinstance(value, str):
         with suppress(ValueError):

@@ -243,6 +243,14 @@ SETTINGS = {
             "beyond that the answer is a 429. None is no limit",
         ),
         Setting(
+            "statscache.app.live_readers",
+            None,
+            checks.places,
+            "who may listen to what changes at the same time, in each process of the web "
+            "application; beyond that the answer is a 503. None is 500 under `statscache serve`, "
+            "and 4 where a server needs a thread for each",
+        ),
+        Setting(
             "statscache.app.proxies",
             0,
             checks.whole_number(0, 10),

@@ -12,7 +12,9 @@ import inspect
 import json
 import re
 import shlex
+import shutil
 import sqlite3
+import subprocess
 import tomllib
 from contextlib import closing
 from importlib.metadata import entry_points
@@ -111,8 +113,20 @@ def rules(_place: Place, block: Block) -> None:
         assert {"alert", "expr"} <= rule.keys() <= {"alert", "expr", "for"}
 
 
+def javascript(place: Place, block: Block) -> None:
+    """Where there is Node, it reads the block; in any case it asks for what there is."""
+    (url,) = re.findall('"(/api/[^"]+)"', block.text)
+    with urlopen(place.local(f"http://localhost:8080{url}")) as answer:
+        assert answer.status == 200
+    if node := shutil.which("node"):
+        file = place.folder / "block.mjs"
+        file.write_text(block.text)
+        subprocess.run([node, "--check", file], check=True)
+
+
 LANGUAGES = {
     "console": console,
+    "javascript": javascript,
     "python": python,
     "toml": toml,
     "ini": ini,
@@ -199,6 +213,7 @@ def curl(place: Place, command: str, expected: str) -> str:
     parser = argparse.ArgumentParser()
     parser.add_argument("-s", action="store_true")
     parser.add_argument("-i", action="store_true")
+    parser.add_argument("-N", action="store_true")
     parser.add_argument("-H", action="append", default=[])
     parser.add_argument("--etag-save", type=place.here.joinpath)
     parser.add_argument("--etag-compare", type=place.here.joinpath)
@@ -215,6 +230,9 @@ def curl(place: Place, command: str, expected: str) -> str:
     if given.etag_save:
         given.etag_save.write_text(answer.headers["ETag"])
     with answer:
+        if given.N:
+            # A stream has no end: how it begins, and its first event.
+            return "".join(answer.readline().decode() for _ in range(6))
         head = f"HTTP/1.1 {answer.status} {answer.reason}\n{answer.headers}" if given.i else ""
         return head + answer.read().decode()
 

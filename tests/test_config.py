@@ -76,6 +76,7 @@ GOOD = {
     "statscache.app.maximum_rows_per_page": [1, 100_000],
     "statscache.app.timeout": [0.1, 10, 3600],
     "statscache.app.export_timeout": [1, 0.5 * DAY, DAY],
+    "statscache.app.live_readers": [None, 0, 900],
     "statscache.app.rate_limit": [None, "1/second", "100/minute", "5/hour", "999999/day"],
     "statscache.app.proxies": [0, 10],
 }
@@ -124,6 +125,7 @@ BAD = {
     "statscache.app.maximum_rows_per_page": [*NO_WHOLE_NUMBERS, 0, 100_001],
     "statscache.app.timeout": [*NO_NUMBERS, 0, 3601],
     "statscache.app.export_timeout": [*NO_NUMBERS, 0, DAY + 1],
+    "statscache.app.live_readers": [-1, 901, 1.5, True, "4"],
     "statscache.app.rate_limit": [
         *(True, 5, "", "5", "0/minute", "5/week", "5 per minute", "5/minute\n", "٣/minute", []),
         *("1000000/day", b"5/minute"),

@@ -53,7 +53,7 @@ def _expire_step(
         checkpoints.set_horizon(connection, ident, max(until, locked.horizon))
         if model and _delete_before(connection, model, until):
             checkpoints.stamp(connection, ident)
-            changes.note(connection, ident, locked.revision, (), now)
+            changes.note_expired(connection, ident, locked.revision, until, now)
     return until
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import datetime
 from types import TracebackType
 from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RootTransaction
 from sqlalchemy.orm import Session
 
@@ -64,7 +65,7 @@ class GuestSession(Session):
         for one in filter(self.is_barred, [*self.new, *self.dirty]) if self.is_barred else ():
             (self.expunge if one in self.new else self.delete)(one)
         changed = {*self.new, *self.dirty, *self.deleted}
-        rows = [_touched(one) for one in changed if isinstance(one, BaseModel)]
+        rows = [row for one in changed if isinstance(one, BaseModel) for row in _touched(one)]
         self.touched.update(row for row in rows if row)
         self.explained = all(rows)
         try:
@@ -224,15 +225,33 @@ class Transaction:
         return connection
 
 
-def _touched(instance: BaseModel) -> Touched | None:
-    """The row that `instance` is, if that can be told before it is written."""
-    time: Any = instance.timestamp
+def _touched(instance: BaseModel) -> list[Touched | None]:
+    """The row that `instance` is, and that which it was; None where that cannot be told."""
+    names = ("timestamp", *_keys(instance))
+    now = [getattr(instance, name) for name in names]
+    attributes, is_stored = sa.inspect(instance).attrs, sa.inspect(instance).persistent
+    changes = [attributes[name].history for name in names]
+    if not is_stored or not any(change.added for change in changes):
+        return [_row(names, now)]
+    if any(change.added and not change.deleted for change in changes):
+        return [None]
+    was = [
+        change.deleted[0] if change.deleted else value
+        for change, value in zip(changes, now, strict=True)
+    ]
+    return [_row(names, was), _row(names, now)]
+
+
+def _row(names: Sequence[str], values: Sequence[Any]) -> Touched | None:
+    """The row with these values, if that can be told before it is written."""
+    time, *key = values
     if not isinstance(time, datetime | int | float):
         return None
-    return (epoch(time) if isinstance(time, datetime) else float(time)), _key(instance)
+    seconds = epoch(time) if isinstance(time, datetime) else float(time)
+    return seconds, tuple(zip(names[1:], key, strict=True))
 
 
-def _key(instance: BaseModel) -> tuple[tuple[str, Any], ...]:
+def _keys(instance: BaseModel) -> tuple[str, ...]:
     """What tells the rows of one window apart: the indexed texts and those named like keys."""
     names = sorted(name for name in ("category", "category_constraint") if hasattr(instance, name))
-    return tuple((name, getattr(instance, name)) for name in (*instance.by, *names))
+    return (*instance.by, *names)

@@ -16,7 +16,9 @@ from ..config import Config
 from ..store import Store
 from . import admission
 from .answers import compression, etag, pages, problems
-from .routes import coverage, export, health, index, latest, metrics, openapi, statistic
+from .live.telling import Teller
+from .live.watcher import Watcher
+from .routes import coverage, events, export, health, index, latest, metrics, openapi, statistic
 from .rows.counts import Counts
 from .serving import EXTENSION, Serving
 from .traffic import Requests, Traffic, note_route
@@ -27,7 +29,7 @@ EXPOSED = (
 )
 PREFLIGHT_SECONDS = 86_400
 
-ROUTES = (coverage, index, statistic, latest, export, health, metrics, openapi)
+ROUTES = (coverage, index, statistic, latest, export, events, health, metrics, openapi)
 """Each has a blueprint."""
 
 WATCHERS = (health.blueprint.name, metrics.blueprint.name)
@@ -58,15 +60,19 @@ def create_app(
     if found is None:
         found = registry.load(config)
     app = Flask(__name__, static_folder=None)
+    plugins = dict(sorted(found.instances(config).items()))
+    store = Store(config["statscache.sqlalchemy.uri"], within=config["statscache.app.timeout"])
+    requests = Requests()
     app.extensions[EXTENSION] = Serving(
         config=config,
-        plugins=dict(sorted(found.instances(config).items())),
+        plugins=plugins,
         sources={ident: etag.source(found, one) for ident, one in found.enabled.items()},
         skipped=found.skipped,
-        store=Store(config["statscache.sqlalchemy.uri"], within=config["statscache.app.timeout"]),
+        store=store,
         counts=Counts(now),
-        requests=Requests(),
+        requests=requests,
         exports=Semaphore(export.AT_ONCE),
+        live=Watcher(store, Teller(plugins, config, now).tell, requests.live_readers),
         now=now,
     )
     for route in ROUTES:

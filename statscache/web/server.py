@@ -10,6 +10,7 @@ import waitress
 from flask import Flask
 
 from ..errors import ConfigError
+from .live.holding import Channel
 
 THREADS = 8
 
@@ -51,6 +52,7 @@ def serve(app: Flask, host: str = "127.0.0.1", port: int = 8080, proxies: int = 
         max_request_header_size=HEADER_BYTES,
         max_request_body_size=BODY_BYTES,
     )
+    server.channel_class = Channel
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _stop)
     print(f"Serving on {_url(*listening.getsockname()[:2])}", flush=True)

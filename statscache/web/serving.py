@@ -14,6 +14,7 @@ from ..plugins import BasePlugin
 from ..registry import Skipped
 from ..store import Store
 from .answers.problems import respond
+from .live.watcher import Watcher
 from .rows.counts import Counts
 from .traffic import Requests
 
@@ -43,6 +44,7 @@ class Serving(NamedTuple):
     counts: Counts
     requests: Requests
     exports: Semaphore
+    live: Watcher
     now: Callable[[], float]
 
 

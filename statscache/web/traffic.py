@@ -49,6 +49,12 @@ class Requests:
             registry=self._own,
             multiprocess_mode="livesum",
         )
+        self.live_readers = Gauge(
+            "statscache_live_readers",
+            "Who listens to what changes.",
+            registry=self._own,
+            multiprocess_mode="livesum",
+        )
         self._total = Counter(
             "statscache_http_requests",
             "Requests that were answered.",

@@ -77,12 +77,17 @@ class Served(NamedTuple):
 
 
 @contextmanager
-def served(uri: str, server: str = "waitress", **settings: Any) -> Iterator[Served]:
+def served(
+    uri: str, server: str = "waitress", threads: int = 8, **settings: Any
+) -> Iterator[Served]:
     """Ended in any case; settings as in the tests' own `config`."""
     names = {f"statscache.{name.replace('__', '.')}": value for name, value in settings.items()}
     config = {"statscache.sqlalchemy.uri": uri, **names}
     process = subprocess.Popen(
-        _command(server, config), stderr=subprocess.STDOUT, stdout=subprocess.PIPE, text=True
+        _command(server, threads, config),
+        stderr=subprocess.STDOUT,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     with process:
         try:
@@ -91,11 +96,11 @@ def served(uri: str, server: str = "waitress", **settings: Any) -> Iterator[Serv
             process.terminate()
 
 
-def _command(server: str, config: dict[str, Any]) -> list[str]:
+def _command(server: str, threads: int, config: dict[str, Any]) -> list[str]:
     if server == "waitress":
         return [sys.executable, "-c", WAITRESS, json.dumps(config)]
     application = f"statscache.web:create_app({config!r})"
-    options = "--bind=127.0.0.1:0 --threads=8 --graceful-timeout=1 --no-control-socket"
+    options = f"--bind=127.0.0.1:0 --threads={threads} --graceful-timeout=1 --no-control-socket"
     return [sys.executable, "-m", "gunicorn", *options.split(), application]
 
 

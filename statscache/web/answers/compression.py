@@ -15,6 +15,9 @@ LEVEL = 4
 
 _GZIP = zlib.MAX_WBITS | 16
 _BODILESS = (204, 304)
+_LIVE = "text/event-stream"
+"""Each event leaves at once, by itself."""
+
 _ENDINGS = ("json", "javascript", "xml")
 
 
@@ -46,7 +49,7 @@ def _is_wanted() -> bool:
 
 def _is_worth_it(response: Response) -> bool:
     kind = response.mimetype or ""
-    if response.status_code in _BODILESS or response.content_encoding:
+    if response.status_code in _BODILESS or response.content_encoding or kind == _LIVE:
         return False
     if not (kind.startswith("text/") or kind.endswith(_ENDINGS)):
         return False

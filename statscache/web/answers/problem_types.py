@@ -71,7 +71,7 @@ TYPES = {
     503: ProblemType(
         "unavailable",
         "The database cannot be reached, has no tables yet, or takes too long for the answer; or "
-        "too many exports run at the same time.",
+        "too many exports run, or too many readers listen, at the same time.",
         "Try again after as many seconds as Retry-After says. If it took too long, ask for less.",
     ),
     505: ProblemType(

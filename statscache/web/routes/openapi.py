@@ -24,7 +24,7 @@ from ..answers.negotiation import CSV, HTML, JSON, MEDIA, NDJSON
 from ..query import arguments as args
 from ..query import filters, query, shape
 from ..serving import serving
-from . import export, latest
+from . import events, export, latest
 from .coverage import ARGUMENTS as OF_COVERAGE
 
 Described = dict[str, Any]
@@ -153,12 +153,32 @@ def _statistic(plugin: BasePlugin) -> dict[str, Described]:
         answer = _formats(whole, formats, headers)
         described = _get(f"{plugin.ident}{suffix}", told["name"], answer, names, columns)
         paths[path + suffix] = {"get": {**described["get"], **about, "tags": [told["name"]]}}
+    paths[f"{path}/events"] = _events(plugin, about, columns)
     if plugin.newest_of_each:
         paths[path]["get"]["description"] += (
             f" Without arguments of pages, order or time: the newest {plugin.newest_of_each} rows "
             "of each key or category, on one page."
         )
     return paths
+
+
+def _events(plugin: BasePlugin, about: Described, columns: list[Described]) -> Described:
+    """The path of the stream of a statistic."""
+    answer = {
+        "description": "Server-Sent Events: `reset`, and messages with rows that have changed.",
+        "content": {events.MEDIA: TEXT},
+    }
+    described = _get(f"{plugin.ident}/events", str(plugin.name), answer, events.ARGUMENTS, columns)
+    heard = {
+        "name": "Last-Event-ID",
+        "in": "header",
+        "description": "How far the reader has heard: the id of an event.",
+        "schema": {"type": "string"},
+    }
+    parameters = [*described["get"]["parameters"], heard]
+    return {
+        "get": {**described["get"], **about, "parameters": parameters, "tags": [str(plugin.name)]}
+    }
 
 
 def _get(

@@ -1,0 +1,1 @@
+"""Rows as they change, told to whoever listens: Server-Sent Events."""
