@@ -42,10 +42,11 @@ def draw_stacked(chart: Chart, size: tuple[int, int]) -> str:
 def _draw(
     chart: Chart, size: tuple[int, int], bars: list[list[Bar]], kind: str, beside: int
 ) -> str:
-    legend, top = list[str](), frame.HEAD + 2
+    heading, top = frame.heading(chart, size[0], _open_mark(chart))
+    legend = list[str]()
     if chart.has_several:
-        legend, high = frame.legend(chart, size[0], lambda index: _mark(chart, index))
-        top += high
+        marks = [_mark(chart, index) for index in range(len(chart.series))]
+        legend, top = frame.legend(chart, size[0], top, marks)
     numbers = (number for series in bars for *_, number in series)
     plot, axes = frame.plot(chart, size, numbers, top)
     drawn = [
@@ -57,7 +58,7 @@ def _draw(
     body = [
         frame.ground(size),
         frame.hatch(chart) if chart.is_open else "",
-        *frame.heading(chart, size[0], _open_mark(chart) if any(bars) else None),
+        *heading,
         *legend,
         *axes[:1],
         *drawn,

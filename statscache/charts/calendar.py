@@ -11,7 +11,7 @@ from . import clock, frame, scale, style, svg
 from .chart import Chart, Number, known
 
 LEFT = 46
-TOP = frame.HEAD + 14
+MONTHS = 14
 BELOW = 34
 LEAST, MOST = 4, 24
 """Pixels of a week."""
@@ -30,20 +30,22 @@ class Square(NamedTuple):
 
 def draw(chart: Chart, size: tuple[int, int]) -> str:
     """The windows of the chart are days of its zone; it has one series."""
+    heading, top = frame.heading(chart, size[0], lambda x, y: _square(x - 5, y - 6, 11, "c1 now"))
+    top += MONTHS
     squares = _squares(chart)
     weeks = squares[-1].column + 1
-    across, down = (size[0] - LEFT - frame.RIGHT) // weeks, (size[1] - TOP - BELOW) // WEEK
+    across, down = (size[0] - LEFT - frame.RIGHT) // weeks, (size[1] - top - BELOW) // WEEK
     step = max(LEAST, min(across, down, MOST))
     numbers = dict(known(chart.series[0])) if chart.series else {}
     limits = quartiles([number for number in numbers.values() if number > 0])
     unit = svg.escape(chart.unit)
     body = [
         frame.ground(size),
-        *frame.heading(chart, size[0], lambda x, y: _square(x - 5, y - 6, 11, "c1 now")),
-        *_months(squares, step),
-        *_weekdays(step),
-        *_days(chart, squares, numbers, limits, step),
-        *_legend(unit, LEFT, TOP + WEEK * step + 12, limits),
+        *heading,
+        *_months(squares, top, step),
+        *_weekdays(top, step),
+        *_days(chart, squares, numbers, limits, top, step),
+        *_legend(unit, LEFT, top + WEEK * step + 12, limits),
     ]
     return frame.document(chart, "calendar", size, body)
 
@@ -51,7 +53,7 @@ def draw(chart: Chart, size: tuple[int, int]) -> str:
 def quartiles(numbers: Sequence[Number]) -> list[Number]:
     """The three that part the numbers into quarters: so one busy day does not pale all others."""
     ordered = sorted(set(numbers))
-    return [ordered[len(ordered) * part // 4] for part in (1, 2, 3)] if ordered else [0, 0, 0]
+    return [ordered[(len(ordered) * part - 1) // 4] for part in (1, 2, 3)] if ordered else [0, 0, 0]
 
 
 def level(number: Number, limits: Sequence[Number]) -> int:
@@ -70,6 +72,7 @@ def _days(
     squares: list[Square],
     numbers: dict[int, Number],
     limits: list[Number],
+    top: int,
     step: int,
 ) -> Iterator[str]:
     unit, side = svg.escape(chart.unit), step - (2 if step > 6 else 1)
@@ -81,7 +84,7 @@ def _days(
         if index >= chart.over:
             told, class_ = f"{told} so far", f"{class_} now"
         date = f"{clock.WEEKDAYS[row]}, {clock.MONTHS[day.month - 1]} {day.day}, {day.year}"
-        yield _square(LEFT + column * step, TOP + row * step, side, class_, f"{date}: {told}")
+        yield _square(LEFT + column * step, top + row * step, side, class_, f"{date}: {told}")
 
 
 def _square(x: float, y: float, side: int, class_: str, told: str = "") -> str:
@@ -94,22 +97,22 @@ def _square(x: float, y: float, side: int, class_: str, told: str = "") -> str:
     return f'<rect class="{class_}" {place}>{title}</rect>'
 
 
-def _months(squares: list[Square], step: int) -> Iterator[str]:
+def _months(squares: list[Square], top: int, step: int) -> Iterator[str]:
     """The name of a month above its first whole week, where the one before it leaves room."""
     free = 0.0
     for one in squares:
         is_first = one == squares[0] and one.day.day <= 2 * WEEK
         x = LEFT + one.column * step
         if (is_first or (one.row == 0 and one.day.day <= WEEK)) and x >= free:
-            yield svg.text(clock.MONTHS[one.day.month - 1], x, TOP - 7, "")
+            yield svg.text(clock.MONTHS[one.day.month - 1], x, top - 7, "")
             free = x + 28
 
 
-def _weekdays(step: int) -> Iterator[str]:
+def _weekdays(top: int, step: int) -> Iterator[str]:
     if step < style.SIZE - 2:
         return
     for row in (0, 2, 4):
-        y = TOP + row * step + step / 2 + 3
+        y = top + row * step + step / 2 + 3
         yield svg.text(clock.WEEKDAYS[row], LEFT - 8, y, "end")
 
 

@@ -102,12 +102,20 @@ def _by_days(start: int, stop: int, zone: ZoneInfo, step: int) -> Iterator[int]:
 
 
 def _by_months(start: int, stop: int, zone: ZoneInfo, step: int) -> Iterator[int]:
-    first = shown(start, zone)
-    number = (first.year * 12 + first.month - 1) // step * step
-    while (time := midnight(date(number // 12, number % 12 + 1, 1), zone)) <= stop:
-        if time >= start:
+    first, last = (_month_number(shown(time, zone)) for time in (start, stop))
+    for number in range(first // step * step, last + 1, step):
+        # There is no year 0.
+        if number >= 12 and (time := midnight(_first_day(number), zone)) >= start:
             yield time
-        number += step
+
+
+def _month_number(day: date) -> int:
+    """The number of its month, counted from January of the year 0."""
+    return day.year * 12 + day.month - 1
+
+
+def _first_day(month: int) -> date:
+    return date(month // 12, month % 12 + 1, 1)
 
 
 def _time_with(step: int) -> Callable[[datetime], str]:

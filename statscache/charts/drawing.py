@@ -21,11 +21,11 @@ class Kind(NamedTuple):
 
 
 KINDS = {
-    "line": Kind(line.draw, (720, 280), (240, 140)),
-    "bar": Kind(bar.draw, (720, 280), (240, 140)),
-    "stacked": Kind(bar.draw_stacked, (720, 280), (240, 140)),
+    "line": Kind(line.draw, (720, 280), (240, 160)),
+    "bar": Kind(bar.draw, (720, 280), (240, 160)),
+    "stacked": Kind(bar.draw_stacked, (720, 280), (240, 160)),
     "spark": Kind(spark.draw, (160, 32), (20, 10)),
-    "calendar": Kind(calendar.draw, (760, 200), (240, 140)),
+    "calendar": Kind(calendar.draw, (760, 200), (240, 160)),
 }
 """By name."""
 
@@ -46,5 +46,5 @@ def room(kind: str, width: int, series: int) -> int:
         return (width - calendar.LEFT - 16) // calendar.LEAST * calendar.WEEK
     if kind == "line":
         return width - SIDES - (NAMES if series > 1 else 0)
-    beside = series if kind == "bar" else 1
-    return max(1, (width - SIDES) // (2 * beside if beside == 1 else 3 * beside))
+    # A pixel for each bar, and one between windows.
+    return (width - SIDES) // (1 + (series if kind == "bar" else 1))

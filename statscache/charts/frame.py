@@ -22,6 +22,7 @@ WIDE = 480
 """From this width on there is room for more words, and for names at the ends of lines."""
 
 HATCH = "hatch"
+BETWEEN = " · "
 
 Mark = Callable[[float, float], str]
 """Draws a small sample whose middle is at a point."""
@@ -56,11 +57,11 @@ def document(
     )
 
 
-def heading(chart: Chart, width: int, mark: Mark | None = None) -> list[str]:
-    """Title and subtitle; `mark` is a sample of what is not over yet, if anything can be so."""
+def heading(chart: Chart, width: int, mark: Mark) -> tuple[list[str], int]:
+    """Title and subtitle, and where they end; `mark` is a sample of what is not over yet."""
     room = width - LEFT - RIGHT
     key = list[str]()
-    if chart.is_open and mark:
+    if chart.is_open and chart.series:
         label = f"{chart.per} {words.NOT_OVER}" if width >= WIDE else words.NOT_OVER
         wide = round(svg.width(label, style.SIZE))
         key = [
@@ -69,12 +70,9 @@ def heading(chart: Chart, width: int, mark: Mark | None = None) -> list[str]:
         ]
         room -= wide + 40
     title = svg.clipped(chart.title, style.TITLE_SIZE, room)
-    below = svg.clipped(words.subtitle(chart), style.SIZE, width - LEFT - RIGHT)
-    return [
-        svg.text(title, LEFT, TITLE, "title"),
-        svg.text(below, LEFT, SUBTITLE, ""),
-        *key,
-    ]
+    below = _lines(words.subtitle(chart), width - LEFT - RIGHT)
+    lines = [svg.text(one, LEFT, SUBTITLE + ROW * row, "") for row, one in enumerate(below)]
+    return [svg.text(title, LEFT, TITLE, "title"), *lines, *key], HEAD + ROW * (len(below) - 1)
 
 
 def ground(size: tuple[int, int]) -> str:
@@ -99,20 +97,34 @@ def hatch(chart: Chart) -> str:
 
 def colour(chart: Chart, index: int) -> str:
     """What the classes of a series end in: `s0` has its stroke, `f0` its fill."""
-    return "r" if chart.series[index].is_rest else str(index % len(style.SERIES))
+    is_rest = index < len(chart.series) and chart.series[index].is_rest
+    return "r" if is_rest else str(index % len(style.SERIES))
 
 
-def legend(chart: Chart, width: int, mark: Callable[[int], Mark]) -> tuple[list[str], int]:
-    """The names of the series, each with its mark, in rows; and how high that is."""
-    found, x, y = list[str](), float(LEFT), HEAD + 2
-    for index, series in enumerate(chart.series):
-        name = svg.clipped(series.name, style.SIZE, min(LONGEST_NAME, width - 60))
+def legend(chart: Chart, width: int, top: int, marks: Sequence[Mark]) -> tuple[list[str], int]:
+    """The names of the series, each with its mark, in rows from `top` on; and where they end."""
+    found, x, y = list[str](), float(LEFT), top + 4
+    room = min(LONGEST_NAME, width - 60)
+    names = svg.distinct([one.name for one in chart.series], style.SIZE, room)
+    for name, mark in zip(names, marks, strict=True):
         wide = 20 + svg.width(name, style.SIZE)
         if x > LEFT and x + wide > width - RIGHT:
             x, y = LEFT, y + ROW
-        found += [mark(index)(x + 6, y - 4), svg.text(name, x + 17, y, "name")]
+        found += [mark(x + 6, y - 4), svg.text(name, x + 17, y, "name")]
         x += wide + 14
-    return found, y - HEAD + 16
+    return found, y + 14
+
+
+def _lines(parts: Sequence[str], room: int) -> list[str]:
+    """The parts in a line, or in two."""
+    whole = BETWEEN.join(parts)
+    if svg.width(whole, style.SIZE) <= room:
+        return [whole]
+    first = 1
+    while svg.width(BETWEEN.join(parts[: first + 1]), style.SIZE) <= room:
+        first += 1
+    two = (BETWEEN.join(parts[:first]), BETWEEN.join(parts[first:]))
+    return [svg.clipped(one, style.SIZE, room) for one in two]
 
 
 def plot(

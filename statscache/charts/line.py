@@ -17,15 +17,16 @@ Point = tuple[float, float]
 
 def draw(chart: Chart, size: tuple[int, int]) -> str:
     width, _ = size
-    right, top, names = float(frame.RIGHT), frame.HEAD + 2, list[str]()
+    heading, top = frame.heading(chart, width, _mark(frame.colour(chart, 0), "open"))
+    right, names = float(frame.RIGHT), list[str]()
     is_direct = width >= frame.WIDE and chart.has_several
     if is_direct:
-        names = [svg.clipped(one.name, style.SIZE, LONGEST_NAME) for one in chart.series]
+        names = svg.distinct([one.name for one in chart.series], style.SIZE, LONGEST_NAME)
         right += max(svg.width(name, style.SIZE) for name in names)
     legend = list[str]()
     if chart.has_several and not is_direct:
-        legend, high = frame.legend(chart, width, lambda index: _mark(frame.colour(chart, index)))
-        top += high
+        marks = [_mark(frame.colour(chart, index)) for index in range(len(chart.series))]
+        legend, top = frame.legend(chart, width, top, marks)
     numbers = (number for one in chart.series for _, number in known(one))
     plot, axes = frame.plot(chart, size, numbers, top, right)
     order = reversed(range(len(chart.series)))
@@ -33,7 +34,7 @@ def draw(chart: Chart, size: tuple[int, int]) -> str:
     ends = _ends(chart, plot, names) if is_direct else []
     body = [
         frame.ground(size),
-        *frame.heading(chart, width, _mark(frame.colour(chart, 0), "open") if lines else None),
+        *heading,
         *legend,
         *axes,
         *(lines or [frame.empty(plot)]),

@@ -10,6 +10,9 @@ from .chart import Number
 PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 MANTISSAS = (1, 2, 5, 10)
 
+SMALLEST, SAME = 1e-200, 1e-9
+"""What is no more than this, or such a part of the numbers, is no difference."""
+
 
 class Scale(NamedTuple):
     """A straight line: `low` is drawn at the pixel `first`, `high` at `last`."""
@@ -30,16 +33,18 @@ def ticks(low: Number, high: Number, number: int, *, whole: bool = False) -> lis
     Steps are 1, 2 or 5 times a power of ten (P. Heckbert, "Nice numbers for graph labels", Graphics
     Gems, 1990); `whole`: they are whole numbers.
     """
-    if high <= low:
-        high = low + max(1, abs(low))
+    if high - low <= max(SMALLEST, SAME * max(abs(low), abs(high))):
+        high = max(high, low + max(1, abs(low)))
     mantissa, power = _step((high - low) / max(1, number))
     if whole and power < 0:
         mantissa, power = 1, 0
     # A power of ten below one is no exact number, its reciprocal is.
     step, parts = (mantissa * 10**power, 1) if power >= 0 else (mantissa, 10**-power)
-    first, last = math.floor(low * parts / step), math.ceil(high * parts / step)
-    exact = range(first, last + 1)
-    return [index * step if parts == 1 else index * step / parts for index in exact]
+    first, last = low * parts // step, -(-high * parts // step)
+    return [
+        index * step if parts == 1 else index * step / parts
+        for index in range(int(first), int(last) + 1)
+    ]
 
 
 def short(number: Number) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from ..text import printable, storable
 
@@ -65,6 +65,14 @@ def _wide(character: str) -> float:
     if character in WIDE or character.isupper():
         return 0.78
     return 0.62 if ord(character) < FULL_WIDTH else 1.05
+
+
+def distinct(names: Sequence[str], size: float, room: float) -> list[str]:
+    """The names, each `clipped`; from the front where they would look alike otherwise."""
+    found = [clipped(one, size, room) for one in names]
+    if len({*found}) == len({*names}):
+        return found
+    return [clipped(one[::-1], size, room)[::-1] for one in names]
 
 
 def _attribute(value: object) -> str:

@@ -14,12 +14,13 @@ NAMES = {
     "spark": "A small line chart",
     "calendar": "A calendar with a square a day",
 }
+UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 NOT_OVER = "not over yet"
 
 
-def subtitle(chart: Chart) -> str:
-    """What is counted, from when to when, by whose clock."""
-    return " · ".join([measure(chart), span(chart), chart.zone.key, *chart.notes])
+def subtitle(chart: Chart) -> list[str]:
+    """What is counted, from when to when, by whose clock, and what else there is to say."""
+    return [measure(chart), f"{span(chart)} {chart.zone.key}", *chart.notes]
 
 
 def measure(chart: Chart) -> str:
@@ -33,6 +34,17 @@ def span(chart: Chart) -> str:
 def describe(chart: Chart, kind: str) -> str:
     """Range, highest and latest number, and what else there is to know."""
     return " ".join(_sentences(chart, kind))
+
+
+def duration(seconds: int) -> str:
+    """How long that is, in the largest unit that is whole: `day`, `6 hours`."""
+    size, unit = next(one for one in UNITS if seconds % one[0] == 0)
+    return many(seconds // size, unit)
+
+
+def many(number: int, unit: str) -> str:
+    """So many of a unit, where one is just the unit."""
+    return unit if number == 1 else f"{number:,} {unit}s"
 
 
 def value(chart: Chart, index: int, number: Number) -> str:

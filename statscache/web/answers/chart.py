@@ -7,7 +7,7 @@ import re
 from sqlalchemy.engine import Connection
 
 from ... import charts
-from ...charts import Chart, clock
+from ...charts import Chart, Series, clock, words
 from ...models import CountModel
 from ...plugins import BasePlugin
 from ...store.progress import Progress
@@ -23,7 +23,8 @@ from .negotiation import SVG
 
 LONGEST_FILTER = 60
 
-UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
+SECOND = "seconds"
+SIZES = ((86_400, "days"), (3_600, "hours"), (60, "minutes"))
 
 
 def offered(plugin: BasePlugin) -> tuple[str, ...]:
@@ -34,7 +35,7 @@ def offered(plugin: BasePlugin) -> tuple[str, ...]:
 def can_draw(plugin: BasePlugin) -> bool:
     if plugin.model is None or plugin.schedule is None:
         return False
-    return issubclass(plugin.model, CountModel) or bool(picture.figures(plugin.model))
+    return issubclass(plugin.model, CountModel) or bool(plugin.model.number_columns())
 
 
 def plan(
@@ -60,7 +61,8 @@ def draw(
         unit, is_rate = _unit(plugin, plugin.model, made.query)
     else:
         series = drawn.read_stored(connection, model, made, wanted)
-        unit, is_rate = plugin.unit or picture.figures(plugin.model)[0], True
+        unit, is_rate = plugin.unit or plugin.model.number_columns()[0], True
+    unit, series = _readable(unit, series)
     chart = Chart(
         name=re.sub("[^a-z0-9]+", "-", plugin.ident).strip("-") or "statistic",
         title=str(plugin.name)[:1].upper() + str(plugin.name)[1:],
@@ -80,7 +82,7 @@ def notes(made: Drawn) -> list[str]:
     """What else there is to say: what is left out, what was changed, what is missing."""
     found = [_filter(name, [*map(str, values)]) for name, values in made.query.filters]
     if made.is_coarser:
-        found.append(f"by {length(made.windows)}, to fit")
+        found.append(f"by {length(made.windows)} to fit")
     until, counted = made.complete_until, made.counted_until
     if until is not None and until != counted and until < made.borders[-1]:
         when = clock.moment(int(until), int(until), made.windows.zone)
@@ -92,15 +94,10 @@ def length(windows: Every) -> str:
     """How long a window is: `hour`, `6 hours`, `month`, `year`."""
     number, unit, _ = windows
     if unit == MONTHS and number % 12 == 0:
-        return _so_many(number // 12, "year")
+        return words.many(number // 12, "year")
     if unit == SECONDS:
-        size, word = next(one for one in UNITS if number % one[0] == 0)
-        return _so_many(number // size, word)
-    return _so_many(number, {DAYS: "day", WEEKS: "week", MONTHS: "month"}[unit])
-
-
-def _so_many(number: int, word: str) -> str:
-    return word if number == 1 else f"{number:,} {word}s"
+        return words.duration(number)
+    return words.many(number, {DAYS: "day", WEEKS: "week", MONTHS: "month"}[unit])
 
 
 def _unit(plugin: BasePlugin, model: type[CountModel], query: Query) -> tuple[str, bool]:
@@ -111,6 +108,19 @@ def _unit(plugin: BasePlugin, model: type[CountModel], query: Query) -> tuple[st
         return (unit if others else f"{unit} ({first})"), False
     has_unit = all(map(model.starts_at_zero, model.figures)) and first == model.figures[0]
     return (plugin.unit if has_unit and plugin.unit else first), True
+
+
+def _readable(unit: str, series: list[Series]) -> tuple[str, list[Series]]:
+    """Seconds as minutes, hours or days, where they are many."""
+    highest = max((value or 0 for one in series for value in one.values), default=0)
+    size, word = next((one for one in SIZES if highest >= 2 * one[0]), (1, SECOND))
+    if not unit.startswith(SECOND) or size == 1:
+        return unit, series
+    parts = [
+        one._replace(values=[None if value is None else value / size for value in one.values])
+        for one in series
+    ]
+    return unit.replace(SECOND, word, 1), parts
 
 
 def _filter(name: str, values: list[str]) -> str:

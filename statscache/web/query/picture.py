@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import NamedTuple
 
 from ... import charts
@@ -23,7 +22,6 @@ LINE, STACKED, CALENDAR = "line", "stacked", "calendar"
 OF_ROWS = (*PAGING, "links")
 """Arguments that mean nothing for a chart."""
 
-NUMBERS = (int, float, Decimal)
 A_DAY = "1d, since a calendar has a square a day"
 
 
@@ -111,19 +109,6 @@ def shaped(shape: Shape, model: type[CountModel], picture: Picture) -> Shape:
         raise QueryError("kind", STACKED, allowed)
     top = (shape.top or MOST_SERIES) if by else None
     return shape._replace(by=by, sums=sums[: MOST_SERIES + 1], pivot=None, top=top)
-
-
-def figures(model: type[BaseModel]) -> list[str]:
-    """The columns that hold numbers, of rows that are not summed."""
-    found = []
-    for name, kind in model.column_types().items():
-        try:
-            python = kind.python_type
-        except NotImplementedError:
-            continue
-        if issubclass(python, NUMBERS) and not issubclass(python, bool):
-            found.append(name)
-    return found
 
 
 def _side(arguments: Arguments, name: str, usual: int, least: int, most: int) -> int:

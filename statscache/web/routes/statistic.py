@@ -113,7 +113,7 @@ def _chart(plugin: BasePlugin, arguments: Arguments, choice: Choice) -> Response
     asked = query.parse(plugin, plugin.model, arguments, serving().config, moment(now))
     with serving().store.reading() as connection:
         known = progress.read(connection, plugin.ident)
-        made = chart.plan(plugin, close(connection, asked), wanted, known, now)
+        made = chart.plan(plugin, asked, wanted, known, now)
         model = aside.source(connection, plugin.ident, plugin.model)
         seen = (wanted, made.seen, chart.notes(made))
         common = headers(connection, plugin, model, made.query, choice, seen)

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
-from collections import defaultdict
-from typing import Any, NamedTuple, cast
+from itertools import pairwise
+from typing import NamedTuple, cast
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ... import charts
-from ...charts import Series
+from ...charts import Series, series
 from ...charts.chart import MOST_SERIES, Number
 from ...errors import QueryError
 from ...models import CountModel
 from ...store.progress import Progress
 from ...times import epoch, moment, seconds
-from ..query import picture as pictures
 from ..query.every import DAYS, MONTHS, SECONDS, WEEKS, Every
 from ..query.picture import CALENDAR, Picture
 from ..query.query import Query
 from ..query.shape import PLAIN
-from . import keys, rows, span, sums
-from .keys import REST, Keys
+from . import folding, keys, rows, span, sums
+from .keys import REST, Key, Keys
 from .rows import Model
 
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
@@ -49,11 +48,6 @@ LADDER = (
 """Windows to choose from where those that are asked for are too many."""
 
 NO_KEY = "(none)"
-NAMED = "category"
-"""The column that tells series apart, of rows that are not summed."""
-
-Numbers = dict[str, dict[int, Number]]
-"""The numbers of each series, by the start of their window."""
 
 
 class Drawn(NamedTuple):
@@ -102,11 +96,15 @@ def plan(
     last = fitting.end(fitting.start(bounds.stop - 1))
     borders = [*fitting.starts(first, bounds.stop), last]
     over = min(now, known.counted_until) if known else now
+    if not query.shape.open:
+        borders = [*borders[:1], *(stop for stop in borders[1:] if stop <= over)]
+    if len(borders) == 1:
+        raise QueryError("open", "0", "1, since no window in this time is over")
     return Drawn(
         query=query._replace(
             start=moment(first),
-            stop=moment(last),
-            before=moment(last),
+            stop=moment(borders[-1]),
+            before=moment(borders[-1]),
             shape=query.shape._replace(every=fitting),
         ),
         windows=fitting,
@@ -119,20 +117,24 @@ def plan(
 
 
 def read(connection: Connection, model: Model, drawn: Drawn) -> list[Series]:
-    """The series of what is summed, those with most first; see `filled` for what has no row."""
+    """The series of what is summed, those with most first.
+
+    Where no row is, there was nothing, if nothing is missing and it is nothing that is counted.
+    """
     counts, shape = cast(type[CountModel], model), drawn.query.shape
     shown = keys.shown(connection, counts, drawn.query)
     made = sums.Plan(counts, drawn.query, Keys(shown.by, None), [])
-    found: Numbers = defaultdict(dict)
+    figures = [(name,) for name in shape.sums]
+    found: dict[Key, dict[int, Number]] = {}
     for start, key, amounts in sums.read(connection, made):
-        names = [" / ".join(part or NO_KEY for part in key)] if key else shape.sums
-        for name, amount in zip(names, amounts, strict=False):
-            if amount is not None:
-                found[name][start] = amount
-    rest = " / ".join([REST] * len(shape.by)) if shape.by else None
-    names = _ranked(found, rest) if shape.by else list(shape.sums)
-    missing = _missing(connection, counts, drawn)
-    return [_series(drawn, name, found[name], missing, name == rest) for name in names]
+        for name, amount in zip([key] if key else figures, amounts, strict=True):
+            series.add(found, name, start, amount)
+    rest = (REST,) * len(shape.by) or None
+    nothing = _nothing(connection, counts, drawn)
+    return [
+        _series(drawn, name, found.get(name, {}), nothing, name == rest)
+        for name in (series.ranked(found, rest) if shape.by else figures)
+    ]
 
 
 def read_stored(
@@ -145,23 +147,29 @@ def read_stored(
     Raises:
         QueryError: no column that is shown has numbers.
     """
-    columns, numbers = rows.names(model), pictures.figures(sa.inspect(model).mapper.class_)
-    found, shown = Numbers(), drawn.query.shape.fields or columns
+    mapped = sa.inspect(model).mapper.class_
+    columns, numbers = mapped.columns(), mapped.number_columns()
+    found: dict[Key, dict[int, Number]] = {}
+    shown = drawn.query.shape.fields or columns
     figures = [name for name in numbers if name in shown]
     if not figures:
         allowed = f"one of {', '.join(numbers)} among them, since numbers are drawn"
         raise QueryError("fields", ",".join(shown), allowed)
-    has_names = NAMED in shown and picture.kind != CALENDAR
+    keys = [name for name in mapped.key_columns() if name in shown]
     if picture.kind == CALENDAR:
-        figures = figures[:1]
+        figures, keys = figures[:1], []
+    columns_of = [(name,) for name in figures]
     for row in rows.stream(connection, model, drawn.query._replace(shape=PLAIN)):
         values = dict(zip(columns, row, strict=True))
         start = drawn.windows.start(math.floor(epoch(values["timestamp"])))
-        names = [str(values[NAMED])] if has_names else figures
+        names = [tuple(str(values[key]) for key in keys)] if keys else columns_of
         for name, figure in zip(names, figures, strict=False):
-            _add(found, name, start, values[figure])
-    names = _most(found) if has_names else figures
-    return [_series(drawn, name, found.get(name, {}), None, name == REST) for name in names]
+            series.add(found, name, start, values[figure])
+    rest = (REST,) * len(keys)
+    return [
+        _series(drawn, name, found.get(name, {}), None, name == rest)
+        for name in (series.most(found, rest) if keys else columns_of)
+    ]
 
 
 def _usual_start(stop: int, windows: Every, picture: Picture) -> int:
@@ -175,8 +183,8 @@ def _usual_start(stop: int, windows: Every, picture: Picture) -> int:
 def _fitting(asked: Every, own: int, bounds: span.Span, picture: Picture, query: Query) -> Every:
     """The windows that were asked for, or the least of longer ones that fit into the picture."""
     shape = query.shape
-    series = (shape.top or MOST_SERIES) + 1 if shape.by else max(1, len(shape.sums))
-    room = charts.room(picture.kind, picture.width, series)
+    number = (shape.top or MOST_SERIES) + 1 if shape.by else max(1, len(shape.sums))
+    room = charts.room(picture.kind, picture.width, number)
     if _number(asked, bounds) <= room:
         return asked
     can_sum = shape.interval is not None and picture.kind != CALENDAR
@@ -194,56 +202,36 @@ def _number(windows: Every, bounds: span.Span) -> int:
     return (bounds.stop - bounds.start) // windows.length + 2
 
 
-def _ranked(found: Numbers, rest: str | None) -> list[str]:
-    """The names with most first, that of the rest at the end."""
-    return sorted(found, key=lambda name: (name == rest, -sum(found[name].values()), name))
-
-
-def _missing(connection: Connection, model: type[CountModel], drawn: Drawn) -> list[bool]:
-    """Of which windows a missing row means that nothing happened."""
+def _nothing(
+    connection: Connection, model: type[CountModel], drawn: Drawn
+) -> list[Number | None] | None:
+    """For each window what no row in it means; None: it never means a number."""
+    shape = drawn.query.shape
+    if not all(map(folding.mapped(model).starts_at_zero, shape.sums)):
+        return None
+    if shape.fill is not None:
+        return [shape.fill] * (len(drawn.borders) - 1)
     first = connection.scalar(sa.select(sa.func.min(model.timestamp)))
     if first is None or drawn.complete_until is None:
-        return [False] * (len(drawn.borders) - 1)
+        return None
     begun, until = epoch(first), drawn.complete_until
     # Without a gap what was not counted until now has not come until now.
     now = until if until == drawn.counted_until else -math.inf
     return [
-        stop > begun and (stop <= until or start < now)
-        for start, stop in zip(drawn.borders, drawn.borders[1:], strict=False)
+        0 if stop > begun and (stop <= until or start < now) else None
+        for start, stop in pairwise(drawn.borders)
     ]
 
 
 def _series(
-    drawn: Drawn, name: str, numbers: dict[int, Number], missing: list[bool] | None, is_rest: bool
+    drawn: Drawn,
+    key: Key,
+    numbers: dict[int, Number],
+    nothing: list[Number | None] | None,
+    is_rest: bool,
 ) -> Series:
-    """A number for each window; `missing` as in `_missing`, None for what does not count."""
-    shape = drawn.query.shape
+    """A number for each window; `nothing` as in `_nothing`."""
     starts = drawn.borders[:-1]
-    if missing is None:
-        return Series(name, [numbers.get(start) for start in starts], is_rest)
-    nothing = 0 if shape.fill is None else shape.fill
-    values = [
-        numbers.get(start, nothing if is_nothing or shape.fill is not None else None)
-        for start, is_nothing in zip(starts, missing, strict=True)
-    ]
-    return Series(name, values, is_rest)
-
-
-def _add(found: Numbers, name: str, start: int, value: Any) -> None:
-    if value is not None:
-        number = value if isinstance(value, int) else float(value)
-        mine = found.setdefault(name, {})
-        mine[start] = mine.get(start, 0) + number
-
-
-def _most(found: Numbers) -> list[str]:
-    """The names with most; the others are added up in `found`, as the rest."""
-    names = _ranked(found, None)
-    if len(names) <= MOST_SERIES + 1:
-        return names
-    rest = Numbers()
-    for name in names[MOST_SERIES:]:
-        for start, number in found.pop(name).items():
-            _add(rest, REST, start, number)
-    found[REST] = rest[REST]
-    return [*names[:MOST_SERIES], REST]
+    others = nothing or [None] * len(starts)
+    values = [numbers.get(start, other) for start, other in zip(starts, others, strict=True)]
+    return Series(" / ".join(part or NO_KEY for part in key), values, is_rest)
