@@ -74,13 +74,14 @@ def _sentences(chart: Chart, kind: str) -> Iterator[str]:
 
 def _latest(chart: Chart) -> Iterator[str]:
     """The numbers of the last window that has any, one that is over if there is such a one."""
-    of_each = {one.name: dict(known(one)) for one in chart.series}
-    indexes = {index for numbers in of_each.values() for index in numbers}
+    # Two may have the same name.
+    of_each = [(one.name, dict(known(one))) for one in chart.series]
+    indexes = {index for _, numbers in of_each for index in numbers}
     last = max([index for index in indexes if index < chart.over] or indexes)
     start, stop = chart.windows[last]
     found = [
         f"{scale.full(numbers[last])}{f' of {name}' if chart.has_several else ''}"
-        for name, numbers in of_each.items()
+        for name, numbers in of_each
         if last in numbers
     ]
     yield f"Latest: {', '.join(found)} ({clock.moment(start, stop, chart.zone)})."

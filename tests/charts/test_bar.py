@@ -3,10 +3,9 @@ from __future__ import annotations
 import re
 
 import pytest
+from pictures import DAY, chart, paths, texts
 
 from statscache.charts import draw
-
-from .drawn import DAY, chart, paths, texts
 
 
 def bars(text, class_):

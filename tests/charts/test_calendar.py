@@ -4,11 +4,10 @@ from collections import Counter
 
 from hypothesis import given
 from hypothesis import strategies as st
+from pictures import DAY, SVG, chart, parsed, texts
 
 from statscache.charts import draw
 from statscache.charts.calendar import level, quartiles
-
-from .drawn import DAY, SVG, chart, parsed, texts
 
 
 def squares(text):

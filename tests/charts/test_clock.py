@@ -9,10 +9,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pictures import DAY, HOUR, START, UTC
 
 from statscache.charts.clock import moment, shown, span, ticks
-
-from .drawn import DAY, HOUR, START, UTC
 
 BERLIN = ZoneInfo("Europe/Berlin")
 ZONES = [UTC, BERLIN, ZoneInfo("Asia/Kathmandu"), ZoneInfo("America/St_Johns")]

@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pictures import DAY, HOUR, START, SVG, chart, parsed, texts, told
 
 from statscache.charts import KINDS, draw, room
-
-from .drawn import DAY, HOUR, START, SVG, chart, parsed, texts, told
 
 GOLDEN = Path(__file__).parent / "golden"
 

@@ -4,11 +4,10 @@ from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
+from pictures import chart, parsed, paths, texts
 
 from statscache.charts import draw
 from statscache.charts.line import apart
-
-from .drawn import chart, parsed, paths, texts
 
 
 def line(made, width=720, height=280):

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-from statscache.charts import draw
+from pictures import chart, parsed, paths, texts, told
 
-from .drawn import chart, parsed, paths, texts, told
+from statscache.charts import draw
 
 
 def test_it_is_a_line_without_axes_or_words():

@@ -1,10 +1,9 @@
 from __future__ import annotations
 
 import pytest
+from pictures import chart
 
 from statscache.charts.words import describe, duration
-
-from .drawn import chart
 
 
 def test_one_series_is_told_by_its_range_highest_and_latest_number():
