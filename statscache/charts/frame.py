@@ -14,6 +14,7 @@ TITLE, SUBTITLE = 24, 42
 """Where the lines of the heading stand."""
 
 HEAD, FOOT, ROW = 60, 28, 18
+PER_TICK = 36
 LABEL, DENSE_LABEL = 64, 52
 """Pixels for a label of the time axis; months and days are shorter than hours."""
 
@@ -63,9 +64,9 @@ def heading(chart: Chart, width: int, mark: Mark) -> tuple[list[str], int]:
     key = list[str]()
     if chart.is_open and chart.series:
         label = f"{chart.per} {words.NOT_OVER}" if width >= WIDE else words.NOT_OVER
-        wide = round(svg.width(label, style.SIZE))
+        wide = round(0.9 * svg.width(label, style.SIZE))
         key = [
-            mark(width - RIGHT - wide - 12, TITLE - 4),
+            mark(width - RIGHT - wide - 15, TITLE - 4),
             svg.text(label, width - RIGHT, TITLE, "end"),
         ]
         room -= wide + 40
@@ -138,7 +139,7 @@ def plot(
     for number in numbers:
         low, high = min(low, number), max(high, number)
         is_whole = is_whole and isinstance(number, int)
-    marks = scale.ticks(low, high, max(2, (bottom - top) // 44), whole=is_whole)
+    marks = scale.ticks(low, high, max(2, (bottom - top) // PER_TICK), whole=is_whole)
     labels = [scale.short(one) for one in marks]
     left = LEFT + 8 + max(svg.width(one, style.SIZE) for one in labels)
     found = Plot(

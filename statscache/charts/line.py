@@ -146,4 +146,4 @@ def apart(wanted: list[float], top: float, bottom: float) -> list[float]:
 
 
 def _mark(colour: str, dashed: str = "") -> Mark:
-    return lambda x, y: svg.path([f"M{x - 9:.1f} {y:.1f}h18"], f"line {dashed} s{colour}")
+    return lambda x, y: svg.path([f"M{x - 6:.1f} {y:.1f}h14"], f"line {dashed} s{colour}")
