@@ -46,7 +46,7 @@ def _draw(
     legend = list[str]()
     if chart.has_several:
         marks = [_mark(chart, index) for index in range(len(chart.series))]
-        legend, top = frame.legend(chart, size[0], top, marks)
+        legend, top = frame.legend(chart, size, top, marks)
     numbers = (number for series in bars for *_, number in series)
     plot, axes = frame.plot(chart, size, numbers, top)
     drawn = [

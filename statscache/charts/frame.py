@@ -19,6 +19,12 @@ LABEL, DENSE_LABEL = 64, 52
 """Pixels for a label of the time axis; months and days are shorter than hours."""
 
 LONGEST_NAME = 150
+MORE = 50
+"""Pixels for the number of those that have no room."""
+
+LEAST_PLOT = 44
+"""Pixels that are left for the numbers themselves."""
+
 WIDE = 480
 """From this width on there is room for more words, and for names at the ends of lines."""
 
@@ -102,14 +108,24 @@ def colour(chart: Chart, index: int) -> str:
     return "r" if is_rest else str(index % len(style.SERIES))
 
 
-def legend(chart: Chart, width: int, top: int, marks: Sequence[Mark]) -> tuple[list[str], int]:
-    """The names of the series, each with its mark, in rows from `top` on; and where they end."""
+def legend(
+    chart: Chart, size: tuple[int, int], top: int, marks: Sequence[Mark]
+) -> tuple[list[str], int]:
+    """The names of the series, each with its mark, in rows from `top` on; and where they end.
+
+    They leave room for the numbers: of names that do not fit it says how many there are.
+    """
+    (width, height), room = size, min(LONGEST_NAME, size[0] - 100)
     found, x, y = list[str](), float(LEFT), top + 4
-    room = min(LONGEST_NAME, width - 60)
     names = svg.distinct([one.name for one in chart.series], style.SIZE, room)
-    for name, mark in zip(names, marks, strict=True):
+    for index, (name, mark) in enumerate(zip(names, marks, strict=True)):
         wide = 20 + svg.width(name, style.SIZE)
-        if x > LEFT and x + wide > width - RIGHT:
+        is_last_row = y + ROW + 14 > height - FOOT - LEAST_PLOT
+        right = width - RIGHT - (MORE if is_last_row and index < len(names) - 1 else 0)
+        if x > LEFT and x + wide > right:
+            if is_last_row:
+                found.append(svg.text(f"+ {len(names) - index} more", x, y, ""))
+                break
             x, y = LEFT, y + ROW
         found += [mark(x + 6, y - 4), svg.text(name, x + 17, y, "name")]
         x += wide + 14

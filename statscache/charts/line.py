@@ -16,17 +16,18 @@ Point = tuple[float, float]
 
 
 def draw(chart: Chart, size: tuple[int, int]) -> str:
-    width, _ = size
+    width, height = size
     heading, top = frame.heading(chart, width, _mark(frame.colour(chart, 0), "open"))
     right, names = float(frame.RIGHT), list[str]()
-    is_direct = width >= frame.WIDE and chart.has_several
+    has_room = height - frame.FOOT - top >= BETWEEN_NAMES * len(chart.series)
+    is_direct = width >= frame.WIDE and has_room and chart.has_several
     if is_direct:
         names = svg.distinct([one.name for one in chart.series], style.SIZE, LONGEST_NAME)
         right += max(svg.width(name, style.SIZE) for name in names)
     legend = list[str]()
     if chart.has_several and not is_direct:
         marks = [_mark(frame.colour(chart, index)) for index in range(len(chart.series))]
-        legend, top = frame.legend(chart, width, top, marks)
+        legend, top = frame.legend(chart, size, top, marks)
     numbers = (number for one in chart.series for _, number in known(one))
     plot, axes = frame.plot(chart, size, numbers, top, right)
     order = reversed(range(len(chart.series)))

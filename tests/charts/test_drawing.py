@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 
 import pytest
@@ -103,3 +104,26 @@ def test_a_wider_picture_has_room_for_more_and_no_window_is_less_than_a_pixel(ki
     few, many = (room(kind, width, 3) for width in (300, 900))
     assert 0 < few < many
     assert many <= (900 if kind != "calendar" else 7 * 900)
+
+
+@pytest.mark.parametrize("kind", ["line", "bar", "stacked"])
+@pytest.mark.parametrize("size", [(240, 160), (480, 160), (300, 200), (720, 160)])
+def test_however_many_names_there_are_numbers_have_room(kind, size):
+    made = chart(*[[1, 2, 3]] * 8, names=[f"a name of some length {index}" for index in range(8)])
+    root = parsed(draw(made, kind, *size))
+    (grid,) = [one.get("d") for one in root.iter(f"{SVG}path") if one.get("class") == "grid"]
+    (base,) = [
+        one.get("d")
+        for one in root.iter(f"{SVG}path")
+        if one.get("class") == "base" and "H" in one.get("d")
+    ]
+    highest = min(int(line.split()[1].partition(".")[0]) for line in grid[1:].split("M"))
+    lowest = int(base.split()[1].partition(".")[0])
+    assert lowest - highest >= 36
+    assert all(0 < float(one.get("y")) < size[1] for one in root.iter(f"{SVG}text"))
+
+
+def test_names_without_room_are_counted():
+    names = [f"a name of some length {index}" for index in range(8)]
+    found = texts(draw(chart(*[[1, 2, 3]] * 8, names=names), "stacked", 240, 160))
+    assert any(re.fullmatch(r"\+ [1-8] more", one) for one in found)
