@@ -30,7 +30,7 @@ DAYS, HOURS = f"/api/{IDENT}.svg?{RANGE}", f"{rest.PATH}.svg?{RANGE}"
 
 QUESTIONS = (
     Question("line, 5 series", DAYS),
-    Question("stacked, 5 series", f"{DAYS}&kind=stacked"),
+    Question("stacked, 5 series, 1000 pixels", f"{DAYS}&kind=stacked&width=1000"),
     Question("calendar", f"{DAYS}&kind=calendar"),
     Question("spark", f"{DAYS}&kind=spark&fields=volume&width=400"),
     Question("the same rows as JSON", f"/api/{IDENT}?{RANGE}&pivot=category&rows_per_page=365"),

@@ -70,16 +70,17 @@ def _draw(
 
 
 def _bars(chart: Chart, plot: Plot, bars: list[Bar], beside: int) -> Iterator[str]:
-    windows = chart.windows
+    edges = [plot.x(border) for border in chart.borders]
     for at, place, lower, upper in bars:
-        left, right = plot.x(windows[at][0]), plot.x(windows[at][1])
+        left, right = edges[at], edges[at + 1]
         between = _between(right - left)
         wide = (right - left - between) / beside
         first = round(left + between / 2 + place * wide)
         last = max(first + 1, round(left + between / 2 + (place + 1) * wide))
         if beside > 1 and wide >= NARROW:
             last -= 1
-        yield f"M{first} {plot.y(lower):.1f}V{plot.y(upper):.1f}H{last}V{plot.y(lower):.1f}Z"
+        foot = f"{plot.y(lower):.1f}"
+        yield f"M{first} {foot}V{plot.y(upper):.1f}H{last}V{foot}Z"
 
 
 def _between(wide: float) -> float:

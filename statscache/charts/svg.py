@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 from ..text import printable, storable
 
@@ -53,8 +54,10 @@ def clipped(content: str, size: float, room: float) -> str:
     content = printable(storable(content))
     if width(content, size) <= room:
         return content
+    # None is narrower than two fifths of its height.
+    content = content[: max(0, int(room / size * 2.5))]
     while content and width(f"{content}…", size) > room:
-        content = content[: -1 - len(content) // 16]
+        content = content[:-1]
     return f"{content}…"
 
 
@@ -70,9 +73,11 @@ def _wide(character: str) -> float:
 def distinct(names: Sequence[str], size: float, room: float) -> list[str]:
     """The names, each `clipped`; from the front where they would look alike otherwise."""
     found = [clipped(one, size, room) for one in names]
-    if len({*found}) == len({*names}):
-        return found
-    return [clipped(one[::-1], size, room)[::-1] for one in names]
+    # What is left of one may be less than what is left of another.
+    cut = sorted(one[:-1] if one.endswith("…") else f"{one}…" for one in found)
+    if any(other.startswith(one) for one, other in pairwise(cut)):
+        return [clipped(one[::-1], size, room)[::-1] for one in names]
+    return found
 
 
 def _attribute(value: object) -> str:

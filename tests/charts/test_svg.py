@@ -37,3 +37,8 @@ def test_attributes_have_hyphens_and_short_numbers():
         '<a class="b" text-anchor="end" x="1.2" y="2"/>'
     )
     assert svg.path([], "line") == ""
+
+
+def test_names_that_differ_by_how_much_is_left_of_them_look_alike():
+    found = svg.distinct(["a.long.name.one", "a.long.name.of.more"], 11, 60)
+    assert [one[0] for one in found] == ["…", "…"]
