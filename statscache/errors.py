@@ -121,5 +121,9 @@ class QueryError(StatscacheError):
         self.allowed = allowed
 
 
+class ChartError(StatscacheError):
+    """There is nothing that a chart could show."""
+
+
 class ExportError(StatscacheError):
     """An export was broken off; what the client has of it does not look whole."""

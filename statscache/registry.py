@@ -36,7 +36,7 @@ ARGUMENTS = frozenset(
     (
         *("order", "limit", "start", "stop", "before", "page", "rows_per_page", "cursor"),
         *("callback", "format", "fields", "time", "every", "tz", "pivot", "fill", "open", "top"),
-        *("links", "_"),
+        *("links", "kind", "width", "height", "_"),
     )
 )
 """What requests call their own arguments; a column of that name could not be asked for."""

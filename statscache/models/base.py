@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
 
-from ..formats import csv, html, json
+from ..formats import csv, html, json, svg
 from .columns import BigInt, Time
 
 TOUCHED = "touched"
 """Under this name a session's `info` may hold a set, which collects what was changed."""
+
+NUMBERS = (int, float, Decimal)
 
 NOTED = "noted"
 """An option of statements: what they change is in that set."""
@@ -57,9 +60,19 @@ class BaseModel(DeclarativeBase):
         return {name: mapped[name].type for name in cls.columns()}
 
     @classmethod
+    def number_columns(cls) -> list[str]:
+        """Those of `columns` that hold numbers, which can be drawn."""
+        return [name for name, kind in cls.column_types().items() if _is_number(kind)]
+
+    @classmethod
     def shown_by(cls) -> tuple[str, ...]:
         """Those of the key columns that a row shows."""
         return cls.by
+
+    @classmethod
+    def key_columns(cls) -> tuple[str, ...]:
+        """The columns whose texts tell what a number is of: the key columns, or `category`."""
+        return cls.shown_by() or tuple({"category"}.intersection(cls.columns()))
 
     @classmethod
     def to_json(cls, instances: Iterable[Any]) -> str:
@@ -78,6 +91,24 @@ class BaseModel(DeclarativeBase):
         """The instances as a table of HTML; `timestamp` first, as date and time in UTC."""
         columns = cls.columns()
         return html.dumps(columns, _rows(columns, instances))
+
+    @classmethod
+    def to_svg(cls, instances: Iterable[Any]) -> str:
+        """The instances as a chart: a line for each key, or else for each column of numbers.
+
+        Raises:
+            ChartError: they have no numbers.
+        """
+        keys, numbers = cls.key_columns(), cls.number_columns()
+        columns = ["timestamp", *keys, *(numbers[:1] if keys else numbers)]
+        return svg.dumps(columns, _rows(columns, instances), keys)
+
+
+def _is_number(kind: sa.types.TypeEngine[Any]) -> bool:
+    try:
+        return issubclass(kind.python_type, NUMBERS) and not issubclass(kind.python_type, bool)
+    except NotImplementedError:
+        return False
 
 
 def _rows(columns: list[str], instances: Iterable[Any]) -> Iterable[list[Any]]:

@@ -118,7 +118,7 @@ def _add_headers(response: Response) -> Response:
         response.headers["Access-Control-Allow-Methods"] = "GET, HEAD, OPTIONS"
         response.headers["Access-Control-Allow-Headers"] = "*"
         response.headers["Access-Control-Max-Age"] = str(PREFLIGHT_SECONDS)
-    if response.mimetype == "text/html":
+    if response.mimetype in ("text/html", "image/svg+xml"):
         response.headers["Content-Security-Policy"] = (
             "default-src 'none'; style-src 'unsafe-inline'"
         )

@@ -9,8 +9,10 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from pictures import told
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from statscache.errors import ChartError
 from statscache.models import (
     BaseModel,
     CategorizedLogModel,
@@ -261,3 +263,17 @@ def test_keys_are_compared_and_sorted_by_code_point(session):
 def test_moment_and_epoch_undo_each_other(time):
     assert moment(epoch(time)) == time
     assert moment(epoch(time.replace(tzinfo=UTC).astimezone(EAST))) == time
+
+
+def test_numbers_are_drawn_by_category_or_key():
+    rows = [("indoors", 20), ("outdoors", -5)]
+    made = [Categorized(timestamp=AT, category=name, scalar=number) for name, number in rows]
+    assert "2 series: indoors, outdoors." in told(Categorized.to_svg(made))
+    assert "Highest: 7 " in told(Scalar.to_svg([Scalar(timestamp=AT, scalar=7)]))
+    customs = [Custom(timestamp=AT, name=name, zeta=1, renamed=2) for name in "ab"]
+    assert "2 series: a, b." in told(Custom.to_svg(customs))
+
+
+def test_what_has_no_numbers_cannot_be_drawn():
+    with pytest.raises(ChartError):
+        Log.to_svg([Log(timestamp=AT, category="a", message="b")])

@@ -48,8 +48,11 @@ def of_rows(
     query: Query,
     choice: Choice,
     known: Progress,
+    also: object = None,
 ) -> str | None:
     """The entity tag of what `query` asks of `plugin`, read from `model`, in that format.
+
+    `also` is what else decides on the answer.
 
     None where that cannot be told without the rows: they have no tag of their own, or the answer
     is a page for people, which shows more than rows.
@@ -65,7 +68,7 @@ def of_rows(
     parts = (
         *(known.tag, sorted(others.items()), aside, source.made_by, history),
         *(edges.read(connection, model, query), edges.windows(query)),
-        *(asked, choice, arguments, request.base_url),
+        *(asked, choice, arguments, request.base_url, also),
     )
     return _weak(repr(parts).encode())
 

@@ -12,12 +12,14 @@ JSON = "json"
 CSV = "csv"
 NDJSON = "ndjson"
 HTML = "html"
+SVG = "svg"
 
 MEDIA = {
     JSON: ("application/json", "text/json", "application/javascript", "text/javascript"),
     CSV: ("text/csv", "application/csv"),
     NDJSON: ("application/x-ndjson", "application/ndjson", "application/jsonl"),
     HTML: ("text/html", "application/xhtml+xml"),
+    SVG: ("image/svg+xml",),
 }
 """The media types by which each format is asked for; the first is its own."""
 

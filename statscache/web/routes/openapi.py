@@ -15,14 +15,15 @@ from typing import Any
 import sqlalchemy as sa
 from flask import Blueprint, Response, request
 
+from ...charts import KINDS
 from ...models import BaseModel, CountModel
 from ...plugins import BasePlugin
-from ..answers import problem_types, writing
+from ..answers import chart, problem_types, writing
 from ..answers.answers import as_json
 from ..answers.description import COLUMNS, describe
-from ..answers.negotiation import CSV, HTML, JSON, MEDIA, NDJSON
+from ..answers.negotiation import CSV, HTML, JSON, MEDIA, NDJSON, SVG
 from ..query import arguments as args
-from ..query import filters, query, shape
+from ..query import filters, picture, query, shape
 from ..serving import serving
 from . import events, export, latest
 from .coverage import ARGUMENTS as OF_COVERAGE
@@ -34,6 +35,7 @@ JSONP = "application/javascript"
 MOMENT = {"type": "string", "examples": ["-24h", "2026-01-31T12:00:00Z", "1767225600"]}
 FLAG = {"type": "string", "enum": ["0", "1"]}
 NUMBER = {"type": "integer", "minimum": 1, "maximum": 10**12 - 1}
+PIXELS = {"type": "integer", "minimum": 10, "maximum": 4_000}
 
 PARAMETERS: dict[str, tuple[Described, str]] = {
     "start": (MOMENT, "From this moment on, which is included."),
@@ -59,6 +61,9 @@ PARAMETERS: dict[str, tuple[Described, str]] = {
         {"type": "integer", "minimum": 1, "maximum": shape.MOST_KEYS},
         "Only so many keys, those with most; the rest together as `other`.",
     ),
+    "kind": ({"type": "string", "enum": [*KINDS]}, "Of a chart, which is SVG."),
+    "width": (PIXELS, "Of a chart; each kind has its own limits."),
+    "height": (PIXELS, "Of a chart; each kind has its own limits."),
     "callback": ({"type": "string"}, "JSONP: the JSON comes in a call of this function."),
     "detail": (FLAG, "1: with what there is to know about each."),
     "stale": (NUMBER, "Seconds; whoever is further behind is not ready."),
@@ -141,11 +146,13 @@ def _statistic(plugin: BasePlugin) -> dict[str, Described]:
     whole = {} if writing.own(plugin.model, JSON) else _rows(plugin.model)
     about = {"summary": told["summary"], "description": told["description"]}
     columns = _filters(plugin.model)
-    common = query.ARGUMENTS
+    common, rows = query.ARGUMENTS, ROWS
+    if chart.can_draw(plugin):
+        common, rows = common.union(picture.ARGUMENTS), {*ROWS, SVG}
     if not issubclass(plugin.model, CountModel):
         common -= {*shape.SUMMING}
     ways = {
-        "": (ROWS, common, HEADERS | PAGING_HEADERS),
+        "": (rows, common, HEADERS | PAGING_HEADERS),
         "/latest": (ROWS, {*latest.ARGUMENTS, "fields"}, HEADERS),
         "/export": ({CSV, NDJSON}, common & export.ARGUMENTS | {"fields"}, HEADERS),
     }

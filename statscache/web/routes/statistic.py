@@ -9,12 +9,12 @@ from ... import times
 from ...plugins import BasePlugin
 from ...store import aside, owed, progress
 from ...times import moment
-from ..answers import etag, pagination, view, writing
+from ..answers import chart, etag, pagination, view, writing
 from ..answers.answers import answer, as_json, negotiate
-from ..answers.negotiation import HTML, JSON, Choice
+from ..answers.negotiation import HTML, JSON, SVG, Choice
 from ..answers.problems import respond
 from ..query import arguments as args
-from ..query import cursors, query
+from ..query import cursors, picture, query
 from ..query.arguments import Arguments
 from ..query.cursors import Cursor
 from ..query.query import BOUNDS, Query
@@ -34,8 +34,12 @@ def page(name: str) -> Response:
     if plugin.model is None:
         return respond(404, "This statistic keeps no rows.")
     repeatable = (*query.REPEATABLE, *plugin.model.columns())
-    arguments = args.parse(request.query_string, query.ARGUMENTS - query.REPEATABLE, repeatable)
-    choice = negotiate(arguments, writing.ALL, suffix)
+    known = query.ARGUMENTS.union(picture.ARGUMENTS) - query.REPEATABLE
+    arguments = args.parse(request.query_string, known, repeatable)
+    choice = negotiate(arguments, chart.offered(plugin), suffix)
+    if choice.format == SVG:
+        return _chart(plugin, arguments, choice)
+    picture.refuse(arguments)
     now = moment(serving().now())
     wanted = query.parse(plugin, plugin.model, arguments, serving().config, now)
     wanted = wanted._replace(each=query.each(plugin, arguments))
@@ -56,14 +60,22 @@ def layout(name: str, suffix: str | None = None) -> Response:
 
 
 def headers(
-    connection: Connection, plugin: BasePlugin, model: rows.Model, wanted: Query, choice: Choice
+    connection: Connection,
+    plugin: BasePlugin,
+    model: rows.Model,
+    wanted: Query,
+    choice: Choice,
+    also: object = None,
 ) -> dict[str, str]:
-    """Those of every answer with rows of `plugin`, which are read from `model`."""
+    """Those of every answer with rows of `plugin`, which are read from `model`.
+
+    `also` is what else decides on the answer.
+    """
     found = {}
     known = progress.read(connection, plugin.ident)
     if known:
         found[COMPLETE_UNTIL] = times.seconds(known.complete_until)
-        if tag := etag.of_rows(connection, plugin, model, wanted, choice, known):
+        if tag := etag.of_rows(connection, plugin, model, wanted, choice, known, also):
             found["ETag"] = tag
     if model is not plugin.model:
         read = progress.history(owed.still(connection), plugin.ident)
@@ -89,6 +101,26 @@ def _page(
     response = etag.not_modified(common.get("ETag"))
     if response is None:
         response = _read(connection, plugin, model, wanted, cursor, arguments, choice)
+    response.headers.update(common)
+    return response
+
+
+def _chart(plugin: BasePlugin, arguments: Arguments, choice: Choice) -> Response:
+    """A picture of all windows of the range."""
+    wanted, now = picture.parse(arguments), serving().now()
+    if plugin.schedule is not None:
+        arguments = picture.with_windows(arguments, wanted, plugin.model, plugin.schedule.length)
+    asked = query.parse(plugin, plugin.model, arguments, serving().config, moment(now))
+    with serving().store.reading() as connection:
+        known = progress.read(connection, plugin.ident)
+        made = chart.plan(plugin, asked, wanted, known, now)
+        model = aside.source(connection, plugin.ident, plugin.model)
+        seen = (wanted, made.seen, chart.notes(made))
+        common = headers(connection, plugin, model, made.query, choice, seen)
+        response = etag.not_modified(common.get("ETag"))
+        if response is None:
+            body = chart.draw(connection, plugin, model, made, wanted)
+            response = answer(choice, body, arguments)
     response.headers.update(common)
     return response
 

@@ -116,7 +116,7 @@ def _folded(
 def _keys(model: Model) -> Keys:
     """What tells the rows of one window apart: the columns in `by`, or `category`."""
     mapped: Model = sa.inspect(model).mapper.class_
-    return mapped.shown_by() or tuple({"category"}.intersection(mapped.columns()))
+    return mapped.key_columns()
 
 
 def _is_one_each(model: Model, keys: Keys) -> bool:

@@ -160,9 +160,11 @@ def test_the_answer_comes_as_it_was_asked_for(client, path, accept, mimetype):
 @pytest.mark.parametrize(
     ("path", "accept", "available"),
     [
-        (BUILDS, "image/png", ROWS),
-        (f"{BUILDS}.svg", "*/*", ROWS),
-        (f"{BUILDS}?format=xml", "*/*", ROWS),
+        (BUILDS, "image/png", [*ROWS, "image/svg+xml"]),
+        (f"{BUILDS}?format=xml", "*/*", [*ROWS, "image/svg+xml"]),
+        ("/api/event-logs.svg", "*/*", ROWS),
+        ("/api/event-logs", "image/svg+xml", ROWS),
+        (f"{BUILDS}/latest.svg", "*/*", ROWS),
         ("/api/", "image/png", ["application/json", "text/csv", "text/html"]),
         ("/api/event-logs/layout", "text/csv", ["application/json"]),
         ("/api/event-logs/layout.csv", "*/*", ["application/json"]),

@@ -1,0 +1,6 @@
+"""Numbers in windows of time as pictures: SVG that needs no script, no font and no other file."""
+
+from .chart import Chart, Series
+from .drawing import KINDS, draw, room
+
+__all__ = ["KINDS", "Chart", "Series", "draw", "room"]
