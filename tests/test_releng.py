@@ -140,6 +140,14 @@ GIVES = [
      "image-azure", "eln.x64", "Fedora-ELN", "published", {}),
     ("fedora_image_uploader.published.v1.container.44", {}, "image-container", "44", "44",
      "published", {}),
+    ("fedora_image_uploader.published.v1.container",
+     {"architectures": ["x86_64"], "compose_id": "Fedora-44-20260101.0", "registries": ["quay.io"],
+      "release": 44, "repository": "fedora-toolbox", "tags": ["44"]}, "image-container",
+     "fedora-toolbox.44", "fedora-toolbox.44", "published", {"extra_text": "Fedora-44-20260101.0"}),
+    ("fedora_image_uploader.published.v1.gcp",
+     {"architecture": "aarch64", "family": "fedora-cloud-44-arm64", "image_name": "base-gcp-44",
+      "release": 44, "subvariant": "Cloud_Base"}, "image-gcp", "Cloud_Base.44.aarch64",
+     "base-gcp-44", "published", {}),
 ]  # fmt: skip
 
 NOTHING = [

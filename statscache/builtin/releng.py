@@ -140,8 +140,13 @@ def coreos(event: str, msg: Mapping[str, Any], _environment: str) -> Iterable[Ev
 
 
 def image(event: str, msg: Mapping[str, Any], _environment: str) -> Iterable[Event]:
-    """Images that the uploader of today has published."""
+    """Images that the uploader of today has published.
+
+    Its schemas are those of fedora-image-uploader-messages 1.2.0.
+    """
     what, _, variant = event.removeprefix("published.v1.").partition(".")
+    parts = (_text(msg, part) for part in ("subvariant", "repository", "release", "architecture"))
+    variant = variant or ".".join(filter(None, parts))
     if event.startswith("published.v1.") and what in CLOUDS and variant:
         name = _text(msg, "image_name") or _text(msg, "image_definition_name") or variant
         shown = _shown(name, "published", extra_text=_text(msg, "compose_id"))

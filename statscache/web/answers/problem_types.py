@@ -82,13 +82,16 @@ TYPES = {
 }
 """By status. Each has the phrase of the status as its title."""
 
+UNNAMED = "about:blank"
+"""The type of what is no more than its status says (RFC 9457)."""
+
 _BY_NAME = {one.name: status for status, one in TYPES.items()}
 
 
 def uri(status: int) -> str:
     """The URI of the type of problem that has this status."""
     if status not in TYPES:
-        return "about:blank"
+        return UNNAMED
     return url_for("problem_types.page", name=TYPES[status].name, _external=True)
 
 

@@ -14,7 +14,7 @@ import orjson
 from flask import Flask, Response, render_template, request
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import BadRequest, HTTPException
 
 from ...errors import ExportError, QueryError
 from ...formats.value import plain
@@ -43,12 +43,18 @@ def install(app: Flask) -> None:
 def respond(status: int, detail: str, **members: Any) -> Response:
     """The answer for an error; `detail` is a sentence for whoever made the request."""
     title = HTTPStatus(status).phrase
-    kind = problem_types.uri(status)
+    has_links = _has_host()
+    kind = problem_types.uri(status) if has_links else problem_types.UNNAMED
     problem = {"type": kind, "title": title, "status": status, "detail": detail, **members}
     accept = request.headers.get("Accept", "")
-    if prefer(accept, (MEDIA, "application/json", "text/html")) == "text/html":
+    if has_links and prefer(accept, (MEDIA, "application/json", "text/html")) == "text/html":
         return Response(render_template("problem.html", problem=problem), status)
     return Response(orjson.dumps(plain(problem)), status, mimetype=MEDIA)
+
+
+def _has_host() -> bool:
+    """Whether the request names a host that links can begin with."""
+    return not isinstance(request.routing_exception, BadRequest) and bool(request.host)
 
 
 def _on_http(error: HTTPException) -> Any:
