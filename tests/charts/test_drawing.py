@@ -91,7 +91,7 @@ def test_who_does_not_see_it_is_told_and_nothing_is_fetched_or_run(kind):
     assert "http" not in text.replace("http://www.w3.org/2000/svg", "")
 
 
-@pytest.mark.parametrize("kind", [*KINDS.keys() - {"spark"}])
+@pytest.mark.parametrize("kind", sorted(KINDS.keys() - {"spark"}))
 def test_title_unit_range_and_zone_are_seen(kind):
     found = texts(draw(example(kind), kind, *KINDS[kind].usual))
     assert found[0] == "Builds"
