@@ -17,6 +17,8 @@ from .plugins import BasePlugin
 
 SETTING = "statscache.plugins.dir"
 
+NOTHING = "there is no plugin in it: write a subclass of BasePlugin that has a `name`"
+
 
 class PluginFile(NamedTuple):
     """A file as an entry point: its `name` is that of the file, without `.py`."""
@@ -41,7 +43,7 @@ class PluginFile(NamedTuple):
         """
         found = _loaded(self.path.resolve())
         if not found:
-            raise PluginError("there is no plugin class in it: write a subclass of BasePlugin")
+            raise PluginError(NOTHING)
         return found
 
 

@@ -90,6 +90,6 @@ def _of_module(name: str) -> Given:
         raise PluginError(f"{name} cannot be imported ({sentence(error)})") from error
     if not found:
         raise UnknownPluginError(
-            f"there is no plugin class in {name}: write a subclass of BasePlugin"
+            f"there is no plugin in {name}: write a subclass of BasePlugin that has a `name`"
         )
     return Given(name, name, found)
