@@ -87,7 +87,8 @@ def plan(
     asked, own = query.shape.every or windows, windows.length
     bounds = span.asked(query._replace(stop=min(query.stop, moment(now))))
     if query.start is None:
-        bounds = bounds._replace(start=_usual_start(bounds.stop, asked, picture))
+        start = max(span.FIRST, _usual_start(bounds.stop, asked, picture))
+        bounds = bounds._replace(start=start)
     if bounds.is_empty:
         given = seconds(bounds.start)
         raise QueryError("start", given, "a moment before the end of the range, and before now")

@@ -172,6 +172,8 @@ def test_no_window_is_left_out_however_many_rows_a_page_has(client):
         ("links=1", "links", "all windows"),
         ("top=8", "top", "from 1 to 7"),
         ("fields=state", "fields", "one of volume"),
+        ("before=0001-01-02", "start", "before the end"),
+        ("stop=0001-01-07&kind=calendar", "start", "before the end"),
         ("start=2026-01-09", "start", "before now"),
         ("start=2026-01-07&before=2026-01-06", "start", "before the end"),
         ("start=-30m&open=0", "open", "1, since"),
