@@ -4,6 +4,9 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/pip --disable-pip-version-check install --quiet
 
+# Without this pip before 23.1, which Debian 12 has, fails over txWS, a package of old.
+export PIP_USE_PEP517 = 1
+
 .PHONY: demo test quick proof lint docs clean
 
 demo: $(VENV)/demo.stamp

@@ -17,8 +17,6 @@ from .plugins import BasePlugin
 
 SETTING = "statscache.plugins.dir"
 
-NOTHING = "there is no plugin in it: write a subclass of BasePlugin that has a `name`"
-
 
 class PluginFile(NamedTuple):
     """A file as an entry point: its `name` is that of the file, without `.py`."""
@@ -41,9 +39,9 @@ class PluginFile(NamedTuple):
             PluginError: there is none.
             Exception: whatever the file raises.
         """
-        found = _loaded(self.path.resolve())
+        found, lack = _loaded(self.path.resolve())
         if not found:
-            raise PluginError(NOTHING)
+            raise PluginError(lack)
         return found
 
 
@@ -70,6 +68,19 @@ def classes(module: ModuleType) -> list[type[BasePlugin]]:
 
     Bases are left out: those without a name, and those of which the same is there `at` intervals.
     """
+    found = _made(module)
+    return [one for one in found if one.name and not _is_base(one, found)]
+
+
+def lack(module: ModuleType) -> str:
+    """What to say of a module that has no plugin classes, and what to do."""
+    nameless = ", ".join(one.__name__ for one in _made(module))
+    if nameless:
+        return f"no plugin class in it has a name: set `name` in {nameless}"
+    return "there is no plugin class in it: write a subclass of BasePlugin"
+
+
+def _made(module: ModuleType) -> list[type[BasePlugin]]:
     inside = f"{module.__name__}."
     found = [
         one
@@ -78,7 +89,7 @@ def classes(module: ModuleType) -> list[type[BasePlugin]]:
         if isinstance(one, type) and issubclass(one, BasePlugin)
         if f"{one.__module__}.".startswith(inside)
     ]
-    return [one for one in dict.fromkeys(found) if one.name and not _is_base(one, found)]
+    return list(dict.fromkeys(found))
 
 
 def _is_base(plugin: type[BasePlugin], found: list[type[BasePlugin]]) -> bool:
@@ -90,7 +101,8 @@ def _is_base(plugin: type[BasePlugin], found: list[type[BasePlugin]]) -> bool:
 
 # Once: there may be generators in it, and tables cannot be defined twice.
 @cache
-def _loaded(path: Path) -> list[type[BasePlugin]]:
+def _loaded(path: Path) -> tuple[list[type[BasePlugin]], str]:
+    """The plugin classes in the file, and what to say if there are none."""
     # What answers are made by is told by this, too: another content is another name.
     digest = hashlib.sha256(os.fsencode(path) + path.read_bytes()).hexdigest()[:8]
     name = f"statscache_plugin_{path.stem}_{digest}"
@@ -102,7 +114,7 @@ def _loaded(path: Path) -> list[type[BasePlugin]]:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-        return classes(module)
+        return classes(module), lack(module)
     except BaseException:
         del sys.modules[name]
         raise

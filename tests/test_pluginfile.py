@@ -104,7 +104,8 @@ def test_bases_are_no_plugins_and_neither_is_what_comes_from_elsewhere(
         ),
         ("import a_module_that_is_not_there", "ModuleNotFoundError"),
         ("raise SystemExit(1)", "SystemExit: 1"),
-        (BUILDS, "there is no plugin in it: write a subclass of BasePlugin that has a `name`"),
+        (BUILDS, "there is no plugin class in it: write a subclass of BasePlugin"),
+        (BUILDS + "class A(Count): pass", "in it has a name: set `name` in A"),
     ],
 )
 def test_a_broken_file_is_skipped_and_named_in_log_and_index(

@@ -128,26 +128,42 @@ GIVES = [
     ("coreos.build.state.change", {**STREAM, "state": "FINISHED", "result": "FAILURE",
      "build_dir": COMPOSES}, "coreos-builds", "testing aarch64", "testing aarch64", "FAILURE",
      {"extra_text": "44.20260101.2.0", "link": COMPOSES}),
-    ("coreos.stream.release", STREAM, "coreos-streams", "testing", "testing", "released",
+    *(("coreos.build.state.change", {**STREAM, "state": "FINISHED", "result": result},
+       "coreos-builds", "testing aarch64", "testing aarch64", result,
+       {"extra_text": "44.20260101.2.0"}) for result in ("UNSTABLE", "ABORTED", "NOT_BUILT")),
+    ("coreos.stream.release", STREAM, "coreos-streams", "testing released", "testing", "released",
      {"extra_text": "44.20260101.2.0"}),
-    ("coreos.stream.metadata.update", {"stream": "next"}, "coreos-streams", "next", "next",
+    ("coreos.stream.metadata.update", {"stream": "next"}, "coreos-streams", "next updated", "next",
      "updated", {}),
     ("fedora_image_uploader.published.v1.aws.Cloud_Base.44.x86_64",
      {"architecture": "x86_64", "compose_id": "Fedora-44-20260101.0", "image_name": "Base-44-1.2",
       "regions": {"eu-west-1": "ami-0123"}}, "image-aws", "Cloud_Base.44.x86_64", "Base-44-1.2",
      "published", {"extra_text": "Fedora-44-20260101.0"}),
-    ("fedora_image_uploader.published.v1.azure.eln.x64", {"image_definition_name": "Fedora-ELN"},
-     "image-azure", "eln.x64", "Fedora-ELN", "published", {}),
+    *(("fedora_image_uploader.published.v1.aws.nightly.Cloud_Base.aarch64",
+       {"architecture": "aarch64", "compose_id": f"Fedora-Cloud-{release}-20260101.0",
+        "image_name": f"Base-{release}-20260101.0", "regions": {"eu-west-1": "ami-0123"},
+        "release": release, "subvariant": "Cloud_Base"}, "image-aws",
+       f"nightly.Cloud_Base.aarch64.{release}", f"Base-{release}-20260101.0", "published",
+       {"extra_text": f"Fedora-Cloud-{release}-20260101.0"}) for release in (43, 44)),
+    ("fedora_image_uploader.published.v1.azure.eln.Cloud_Base.x86_64",
+     {"architecture": "x86_64", "image_definition_name": "Fedora-Cloud-ELN-x64", "release": 45,
+      "image_version_name": "45.20260101.0", "regions": ["eastus"], "subvariant": "Cloud_Base"},
+     "image-azure", "eln.Cloud_Base.x86_64.45", "Fedora-Cloud-ELN-x64", "published", {}),
     ("fedora_image_uploader.published.v1.container.44", {}, "image-container", "44", "44",
      "published", {}),
-    ("fedora_image_uploader.published.v1.container",
-     {"architectures": ["x86_64"], "compose_id": "Fedora-44-20260101.0", "registries": ["quay.io"],
-      "release": 44, "repository": "fedora-toolbox", "tags": ["44"]}, "image-container",
-     "fedora-toolbox.44", "fedora-toolbox.44", "published", {"extra_text": "Fedora-44-20260101.0"}),
-    ("fedora_image_uploader.published.v1.gcp",
+    *((f"fedora_image_uploader.published.v1.container{variant}",
+       {"architectures": ["x86_64"], "compose_id": "Fedora-44-20260101.0", "registries": ["a.io"],
+        "release": 44, "repository": "fedora-toolbox", "tags": ["44", "latest"]},
+       "image-container", about, "fedora-toolbox:44", "published",
+       {"extra_text": "Fedora-44-20260101.0"})
+      for variant, about in (("", "fedora-toolbox.44"), (".44", "44.fedora-toolbox"))),
+    ("fedora_image_uploader.published.v1.container", {"repository": "fedora", "tags": []},
+     "image-container", "fedora", "fedora", "published", {}),
+    ("fedora_image_uploader.published.v1.gcp.rc.Cloud_Base.aarch64",
      {"architecture": "aarch64", "family": "fedora-cloud-44-arm64", "image_name": "base-gcp-44",
-      "release": 44, "subvariant": "Cloud_Base"}, "image-gcp", "Cloud_Base.44.aarch64",
-     "base-gcp-44", "published", {}),
+      "image_url": f"{COMPOSES}/gcp", "release": 44, "storage_locations": ["us"],
+      "subvariant": "Cloud_Base"}, "image-gcp", "rc.Cloud_Base.aarch64.44", "base-gcp-44",
+     "published", {"link": f"{COMPOSES}/gcp"}),
 ]  # fmt: skip
 
 NOTHING = [
@@ -201,7 +217,9 @@ def test_other_messages_give_nothing(topic, msg):
 
 @pytest.mark.parametrize("topic", sorted({case[0] for case in GIVES}))
 @pytest.mark.parametrize(
-    "odd", [None, "text", 7, [], {}, {"info": {"request": 7}, "id": [], "arch": []}], ids=repr
+    "odd",
+    [None, "text", 7, [], {}, {"info": {"request": 7}, "id": [], "arch": [], "tags": [7]}],
+    ids=repr,
 )
 def test_odd_messages_are_no_reason_to_fail(topic, odd):
     odd = {**SPIN, **BOX, **STREAM, **odd} if isinstance(odd, dict) else odd

@@ -119,7 +119,7 @@ def task(event: str, msg: Mapping[str, Any], environment: str) -> Iterable[Event
 
 
 def pungi(event: str, msg: Mapping[str, Any], _environment: str) -> Iterable[Event]:
-    """Composes of today."""
+    """Composes of today, as `pungi-fedmsg-notification` tells of them."""
     name, status = _text(msg, "compose_id"), _text(msg, "status")
     if event == "compose.status.change" and name and status:
         series = _SERIES.match(name)
@@ -128,7 +128,11 @@ def pungi(event: str, msg: Mapping[str, Any], _environment: str) -> Iterable[Eve
 
 
 def coreos(event: str, msg: Mapping[str, Any], _environment: str) -> Iterable[Event]:
-    """Builds of Fedora CoreOS, and what became of its streams."""
+    """Builds of Fedora CoreOS, and what became of its streams.
+
+    They are sent by `fedmsg-broadcast` of coreos-assembler. Only a build that has ended has a
+    `result`, which is Jenkins's.
+    """
     stream, build, arch = (_text(msg, name) for name in ("stream", "build_id", "basearch"))
     status = _text(msg, "result") or _text(msg, "state")
     if event == "build.state.change" and stream and status:
@@ -136,20 +140,30 @@ def coreos(event: str, msg: Mapping[str, Any], _environment: str) -> Iterable[Ev
         shown = _shown(name, status, link=_url(msg, "build_dir"), extra_text=build)
         yield ("coreos-builds", name), shown
     if event in _STREAMS and stream:
-        yield ("coreos-streams", stream), _shown(stream, _STREAMS[event], extra_text=build)
+        status = _STREAMS[event]
+        # Metadata are updated right after a release, which should stay to be seen.
+        yield ("coreos-streams", f"{stream} {status}"), _shown(stream, status, extra_text=build)
 
 
 def image(event: str, msg: Mapping[str, Any], _environment: str) -> Iterable[Event]:
     """Images that the uploader of today has published.
 
-    Its schemas are those of fedora-image-uploader-messages 1.2.0.
+    Its schemas are those of fedora-image-uploader-messages 1.2.0. The topics go on with what the
+    image is: `aws.Cloud_Base.41.x86_64` in 2024, and since then `aws.nightly.Cloud_Base.x86_64`,
+    of whichever release.
     """
     what, _, variant = event.removeprefix("published.v1.").partition(".")
+    told = variant.split(".") if variant else []
     parts = (_text(msg, part) for part in ("subvariant", "repository", "release", "architecture"))
-    variant = variant or ".".join(filter(None, parts))
+    variant = ".".join([*told, *(part for part in parts if part and part not in told)])
     if event.startswith("published.v1.") and what in CLOUDS and variant:
-        name = _text(msg, "image_name") or _text(msg, "image_definition_name") or variant
-        shown = _shown(name, "published", extra_text=_text(msg, "compose_id"))
+        names = (_text(msg, "image_name"), _text(msg, "image_definition_name"), _container(msg))
+        shown = _shown(
+            next(filter(None, names), variant),
+            "published",
+            link=_url(msg, "image_url"),
+            extra_text=_text(msg, "compose_id"),
+        )
         yield (f"image-{what}", variant), shown
 
 
@@ -195,6 +209,13 @@ def _url(values: Mapping[str, Any], name: str) -> str | None:
 def _part(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     value = values.get(name)
     return value if isinstance(value, dict) else {}
+
+
+def _container(msg: Mapping[str, Any]) -> str | None:
+    """`fedora-toolbox:44`, as it is pulled."""
+    repository, tags = _text(msg, "repository"), msg.get("tags")
+    tag = tags[0] if isinstance(tags, list) and tags else None
+    return f"{repository}:{tag}" if repository and isinstance(tag, str) else repository
 
 
 def _arches(name: str, request: list[Any]) -> list[str]:
@@ -304,6 +325,7 @@ LAYOUT = {
             "finished_incomplete": "finished, not all of it",
             "success": "succeeded",
             "failure": "failed",
+            "not_built": "not built",
             "syncing": "waits for the mirrors",
         },
         "status_class_map": {
@@ -311,8 +333,9 @@ LAYOUT = {
                 ("start", "started", "open", "composing", "syncing", "finished_incomplete"),
                 "text-warning",
             ),
+            **dict.fromkeys(("unstable", "not_built"), "text-warning"),
             **dict.fromkeys(
-                ("failed", "failure", "canceled", "doomed", "terminated"), "text-danger"
+                ("failed", "failure", "aborted", "canceled", "doomed", "terminated"), "text-danger"
             ),
             **dict.fromkeys(
                 ("complete", "completed", "closed", "finished", "success", "synced", "made"),

@@ -124,6 +124,6 @@ def _show_speed(case: contract.Case, ident: str) -> None:
 
 def _proves(case: contract.Case, ident: str) -> bool:
     try:
-        return bool(case.at_once.rows[ident]) or case.statistics[ident].model is None
+        return bool(case.at_once.rows[ident])
     except PluginError:
         return True

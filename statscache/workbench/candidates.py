@@ -13,7 +13,7 @@ from pathlib import Path
 from .. import registry
 from ..config import Config
 from ..errors import PluginError, UnknownPluginError
-from ..pluginfile import PluginFile, classes
+from ..pluginfile import PluginFile, classes, lack
 from ..registry import GROUP, OURS, Given, Point, Registry
 from ..text import sentence
 from .bench import overheard
@@ -79,7 +79,8 @@ def _of_module(name: str) -> Given:
     if "" not in sys.path:
         sys.path.insert(0, "")
     try:
-        found = classes(import_module(name))
+        module = import_module(name)
+        found = classes(module)
     except ModuleNotFoundError as error:
         if error.name and name.startswith(error.name):
             raise UnknownPluginError(
@@ -89,7 +90,5 @@ def _of_module(name: str) -> Given:
     except Exception as error:
         raise PluginError(f"{name} cannot be imported ({sentence(error)})") from error
     if not found:
-        raise UnknownPluginError(
-            f"there is no plugin in {name}: write a subclass of BasePlugin that has a `name`"
-        )
+        raise UnknownPluginError(f"{name}: {lack(module)}")
     return Given(name, name, found)

@@ -36,6 +36,12 @@ KILLS = 3
 MOST = 1_000_000
 """More messages than any bucket here has."""
 
+SLOWEST = 0.01
+"""Seconds that a message may take: on a busy bus some hundreds come in a second."""
+
+FEW = 20
+"""Messages by which a pace cannot be told."""
+
 PLAIN = str | int | Decimal | date | datetime | None
 SHOWN = 3
 """Rows that are shown of those that differ."""
@@ -160,6 +166,15 @@ def digests(case: Case, ident: str) -> None:
         )
 
 
+def model(case: Case, ident: str) -> None:
+    """It has a model."""
+    if case.statistics[ident].model is None:
+        raise ContractError(
+            "it has no model, so that nothing of what it counts can be asked for: name the class "
+            "of its rows in `model`"
+        )
+
+
 def windows(case: Case, ident: str) -> None:
     """Its rows are those of the windows in which the messages were sent."""
     statistic = case.statistics[ident]
@@ -228,9 +243,23 @@ def plain(case: Case, ident: str) -> None:
                 )
 
 
+def pace(case: Case, ident: str) -> None:
+    """It keeps up with a busy bus."""
+    seen = case.at_once.witnesses[ident]
+    # Work beside may take its time.
+    if seen.messages < FEW or case.statistics[ident].is_asynchronous:
+        return
+    took = seen.seconds / seen.messages
+    if took > SLOWEST:
+        raise ContractError(
+            f"a message takes it {1e3 * took:,.0f} ms, where {1e3 * SLOWEST:.0f} are allowed: do "
+            "not ask the network, nor the database, for each message"
+        )
+
+
 CLAUSES: tuple[Clause, ...] = (
-    *(digests, windows, plain, promise),
-    *(order, buckets, redelivery, kill),
+    *(digests, model, windows, plain, promise),
+    *(order, buckets, redelivery, kill, pace),
 )
 
 

@@ -173,7 +173,7 @@ def test_settings_of_the_plugin_are_read_before_it_is_installed(
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("x = 1\n", "there is no plugin in it: write a subclass of BasePlugin that has a `name`"),
+        ("x = 1\n", "there is no plugin class in it: write a subclass of BasePlugin"),
         ("x = 1\ndef f(:\n", 'File "odd.py", line 2\n'),
         ("x = 1\n1 / 0\n", "line 2, in <module>\n"),
         ("from statscache.plugins import *\nclass A(Count): name = 'a'", "give it an interval"),
@@ -312,7 +312,7 @@ def test_where_nothing_is_shown_the_exit_code_is_3(run: Run, here: Path) -> None
     [
         ("nothing", "nothing is no file, no package that is installed and has plugins, and no mod"),
         ("nothing.py", "there is no file nothing.py"),
-        ("json.decoder", "there is no plugin in json.decoder"),
+        ("json.decoder", "json.decoder: there is no plugin class in it"),
     ],
 )
 def test_what_means_nothing_is_a_wrong_call(run: Run, name: str, said: str) -> None:
@@ -335,7 +335,7 @@ def test_a_new_package_is_whole_and_its_tests_pass_as_they_are(run: Run, here: P
     done_too = subprocess.run(
         [*pytest_of_theirs, "-W", "error"], cwd=folder, capture_output=True, text=True, check=False
     )
-    assert (done_too.returncode, "10 passed" in done_too.stdout) == (0, True), done_too.stdout
+    assert (done_too.returncode, "12 passed" in done_too.stdout) == (0, True), done_too.stdout
 
 
 def test_its_entry_point_leads_to_its_plugin(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -14,8 +15,10 @@ from guests import outside_package
 from sqlalchemy.orm import Session, mapped_column
 
 from statscache.config import Config
+from statscache.errors import ContractError
 from statscache.message import entry
 from statscache.plugins import (
+    AsyncPlugin,
     BaseModel,
     BasePlugin,
     CategorizedLogModel,
@@ -226,6 +229,25 @@ class Unready(Good):
         raise LookupError("no such host")
 
 
+class Rowless(BasePlugin):
+    name = "rowless"
+
+
+class Slow(Good):
+    name = "slow"
+
+    def count(self, message: Message) -> Any:
+        time.sleep(0.011)
+        yield message["msg"]["package"]
+
+
+class SlowBeside(AsyncPlugin):
+    name, model = "slow beside", Newest
+
+    def process(self, message: Message) -> None:
+        time.sleep(0.011)
+
+
 class Table(CategorizedModel):
     __tablename__ = "data_contract_table"
     extra = mapped_column(sa.ARRAY(sa.Integer))
@@ -256,6 +278,7 @@ def test_a_good_plugin_has_no_fault_in_the_older_style_too(faults: Any, plugin: 
         (Fussy, "digests", "it failed over 10 of the messages, the first 00000000-"),
         (Fussy, "digests", "KeyError: 'c'"),
         (Ending, "digests", "a plugin may not run COMMIT: use session.commit()"),
+        (Rowless, "model", "it has no model, so that nothing of what it counts can be asked for"),
         (Unready, "digests", "unready-1h does not get on: "),
         (Unready, "digests", "LookupError: no such host"),
         (Tableless, "digests", "its table cannot be made"),
@@ -265,6 +288,24 @@ def test_a_bad_plugin_breaks_the_clause_that_names_its_fault(
     faults: Any, plugin: type[BasePlugin], clause: str, said: str
 ) -> None:
     assert said in faults(plugin)[clause]
+
+
+@pytest.mark.parametrize(
+    ("plugin", "number", "is_fault"),
+    [(Good, NUMBER, False), (Slow, 20, True), (Slow, 19, False), (SlowBeside, NUMBER, False)],
+)
+def test_a_plugin_may_take_ten_milliseconds_a_message_where_there_are_enough_to_tell(
+    config: Config, plugin: type[BasePlugin], number: int, is_fault: bool
+) -> None:
+    found = candidates.load(config, [Given("tests", "tests", [plugin])])
+    entries = [entry(one, 2e9, maximum_future=0, maximum_bytes=1 << 20) for one in messages()]
+    (case,) = contract.cases([*found.enabled.values()], config, entries[:number])
+    (ident,) = found.enabled
+    if is_fault:
+        with pytest.raises(ContractError, match=r"a message takes it \d+ ms, where 10 are allowed"):
+            contract.pace(case, ident)
+    else:
+        contract.pace(case, ident)
 
 
 def test_a_plugin_that_cannot_begin_does_not_spoil_the_others(config: Config) -> None:
