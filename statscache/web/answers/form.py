@@ -97,7 +97,7 @@ def fields(
         values = arguments.get(name, [""])
         found.append(Field(name, label, values, hints=hints.get(name, ()), placeholder="any"))
     if sums and model.shown_by():
-        pivots = {"": "A row a key", **{by: f"Columns: {by}" for by in model.shown_by()}}
+        pivots = {"": "A row a key", **{by: f"By {by}" for by in model.shown_by()}}
         found.append(_choice("pivot", "Table", arguments, pivots))
         tops = {"": "All", **{str(top): str(top) for top in (1, 3, 5, MOST_SERIES)}}
         found.append(_choice("top", "Keys shown", arguments, tops))

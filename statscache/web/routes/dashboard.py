@@ -30,9 +30,9 @@ HOURLY, MINUTELY = "volume-1h", "volume-1m"
 
 EVENTS, TOPICS = "release-engineering-event-logs", "latest-message-per-topic"
 MOST_EVENTS, MOST_SILENT = 7, 7
-DAY, WEEK = 86_400, 7 * 86_400
-WINDOWS, DAYS = 90, 30
-"""In a small chart, and in one of days."""
+HOUR, DAY, WEEK = 3_600, 86_400, 7 * 86_400
+SHOWN = ((DAY, 30), (HOUR, 72), (1, 60))
+"""From how many seconds on windows are so many in a small chart."""
 
 SMALL = {"kind": ["spark"], "width": ["240"], "height": ["48"]}
 
@@ -123,7 +123,7 @@ def _spark(plugin: BasePlugin) -> tuple[str | None, str]:
     if plugin.schedule is None or not chart.can_draw(plugin):
         return None, ""
     length = plugin.schedule.length
-    seconds = length * (DAYS if length >= DAY else WINDOWS)
+    seconds = length * next(number for least, number in SHOWN if length >= least)
     arguments = {**SMALL, "start": [f"-{seconds}s"]}
     name = headline.figure(plugin.model)
     if name is not None:
@@ -196,6 +196,7 @@ def _silent(connection: Connection, known: dict[str, Progress]) -> dict[str, Any
     if plugin is None or TOPICS not in known or "topic" not in plugin.model.columns():
         return None
     model = aside.source(connection, TOPICS, plugin.model)
-    until = known[TOPICS].complete_until
+    # Not the start of the first gap: that may be long ago, and the page tells of gaps.
+    until = known[TOPICS].counted_until
     found, number = silence.read(connection, model, "topic", until, MOST_SILENT)
     return {"topics": found, "number": number, "until": until}

@@ -31,6 +31,7 @@ def index() -> Response:
         "health.html",
         found=found,
         known={ident: known.get(ident) for ident in here.plugins},
+        with_rows=[ident for ident, plugin in here.plugins.items() if plugin.model],
         now=here.now(),
         gaps=spans[coverage.GAPS],
         listened=spans[coverage.LISTENED][:1],

@@ -26,8 +26,8 @@ def read(
 ) -> tuple[list[Silent], int]:
     """Keys in `column` that were heard of in the week before `until`, but not in its last day.
 
-    `model` has one row a key, with the time of the last message. `until` is when all was counted
-    that had come in: where nobody listens, not everything falls silent. At most `limit`, those
+    `model` has one row a key, with the time of the last message. What came in until then is
+    counted: where nobody counts, not everything falls silent. At most `limit`, those
     first that were heard of last; and how many there are in all.
     """
     last = sa.and_(
