@@ -47,15 +47,16 @@ def reference() -> Response:
     args.parse(request.query_string, ())
     described = openapi.describe_api(request.script_root)
     paths = {path: way["get"] for path, way in described["paths"].items()}
-    common = {path: one for path, one in paths.items() if not one.get("tags")}
-    tagged = {path: one for path, one in paths.items() if one.get("tags")}
+    statistics = _by_statistic(paths)
+    of_one = {path for one in statistics.values() for path in one["ways"]}
+    common = {path: one for path, one in paths.items() if path not in of_one}
     return Response(
         render_template(
             "reference.html",
             info=described["info"],
             prefix=request.script_root,
             common={path: {**one, "names": _names(one)} for path, one in common.items()},
-            statistics=_by_statistic(tagged),
+            statistics=statistics,
             parameters=described["components"]["parameters"],
             problems=described["components"]["responses"],
         )

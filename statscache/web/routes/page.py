@@ -125,7 +125,7 @@ def _render(connection: Connection, asked: Asked) -> str:
         fields=fields,
         kept=list(form.kept(asked.arguments, fields)),
         charts=_charts(asked),
-        table=Markup(writing.write(connection, plugin, model, wanted, page, HTML)),
+        table=_captioned(writing.write(connection, plugin, model, wanted, page, HTML), plugin),
         is_empty=not page.rows,
         links=links,
         gaps=[one for one in debts if _is_gap(one, plugin.ident)],
@@ -144,6 +144,12 @@ def _table(
     pinned = query.pin(asked.arguments, wanted)
     count = statistic.total(connection, model, wanted, found, [asked.arguments, pinned])
     return found, pagination.links(request.base_url, pinned, wanted, found, count)
+
+
+def _captioned(table: str, plugin: BasePlugin) -> Markup:
+    """The table with a caption for whoever does not see it."""
+    caption = Markup('<table>\n<caption class="hidden">Rows of {}</caption>').format(plugin.ident)
+    return Markup(table.replace("<table>", caption, 1))
 
 
 def _charts(asked: Asked) -> list[str]:
