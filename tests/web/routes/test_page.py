@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from ..conftest import fill, make, serving
 from ..reading import BROWSER, page
 
 BUILDS = "/web/builds-by-state-1h"
@@ -63,3 +64,17 @@ def test_a_bad_argument_is_answered_with_a_page_that_says_what_is_allowed(client
 def test_a_page_that_is_not_there_is_answered_with_one_that_says_so(client):
     for path in ("/web/nothing", "/web/silent", "/web/builds-by-state-1h.csv", "/web/"):
         assert client.get(path, headers=BROWSER).status_code == 404
+
+
+def test_rows_lead_to_their_messages_where_there_are_any_to_ask_for(uri):
+    app = make(uri, datagrepper__endpoint="https://example.org/datagrepper/")
+    fill(app, serving(app).plugins["builds-by-state-1h"].model)
+    links = page(app.test_client(), f"{BUILDS}?every=1d").links
+    assert any(one.startswith("https://example.org/datagrepper/v2/search?start=") for one in links)
+    serving(app).store.close()
+
+
+def test_a_page_says_how_long_rows_are_kept_until_when_they_are_whole_and_what_is_missing(client):
+    text = client.get(BUILDS, headers=BROWSER).text
+    for said in ("for ever", "2026-01-07 23:59:59", "none is open", "9 messages; 1 came too late"):
+        assert said in text
