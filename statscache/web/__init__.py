@@ -7,9 +7,8 @@ from collections.abc import Callable, Mapping
 from threading import Semaphore
 from typing import Any
 
-from flask import Flask, Response, redirect, request, url_for
+from flask import Flask, Response, request
 from werkzeug.middleware.proxy_fix import ProxyFix
-from werkzeug.wrappers import Response as AnyResponse
 
 from .. import hubconfig, registry
 from ..config import Config
@@ -18,7 +17,21 @@ from . import admission
 from .answers import compression, etag, pages, problems
 from .live.telling import Teller
 from .live.watcher import Watcher
-from .routes import coverage, events, export, health, index, latest, metrics, openapi, statistic
+from .routes import (
+    coverage,
+    dashboard,
+    events,
+    export,
+    guide,
+    health,
+    index,
+    latest,
+    metrics,
+    openapi,
+    page,
+    standing,
+    statistic,
+)
 from .rows.counts import Counts
 from .serving import EXTENSION, Serving
 from .traffic import Requests, Traffic, note_route
@@ -29,7 +42,10 @@ EXPOSED = (
 )
 PREFLIGHT_SECONDS = 86_400
 
-ROUTES = (coverage, index, statistic, latest, export, events, health, metrics, openapi)
+ROUTES = (
+    *(coverage, index, statistic, latest, export, events, health, metrics, openapi),
+    *(dashboard, page, standing, guide),
+)
 """Each has a blueprint."""
 
 WATCHERS = (health.blueprint.name, metrics.blueprint.name)
@@ -77,13 +93,12 @@ def create_app(
     )
     for route in ROUTES:
         app.register_blueprint(route.blueprint)
-    app.add_url_rule("/", view_func=_home)
     app.add_url_rule("/favicon.ico", view_func=_favicon)
     # Backwards: the last of them is called first.
     app.after_request(compression.compress)
     app.after_request(_add_headers)
     app.after_request(etag.finish)
-    for written in (pages.days, pages.duration, pages.prose, pages.utc):
+    for written in (pages.date, pages.days, pages.duration, pages.prose, pages.utc):
         app.add_template_filter(written)
     problems.install(app)
     app.before_request(note_route)
@@ -98,10 +113,6 @@ def _surround(app: Flask, proxies: int) -> None:
     inner = Traffic(app.wsgi_app, parts.requests, parts.now)
     trusted = dict.fromkeys(("x_for", "x_proto", "x_host", "x_port", "x_prefix"), proxies)
     app.wsgi_app = ProxyFix(inner, **trusted)  # type: ignore[method-assign]
-
-
-def _home() -> AnyResponse:
-    return redirect(url_for("api.index"))
 
 
 def _favicon() -> Response:
@@ -120,6 +131,6 @@ def _add_headers(response: Response) -> Response:
         response.headers["Access-Control-Max-Age"] = str(PREFLIGHT_SECONDS)
     if response.mimetype in ("text/html", "image/svg+xml"):
         response.headers["Content-Security-Policy"] = (
-            "default-src 'none'; style-src 'unsafe-inline'"
+            "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'"
         )
     return response

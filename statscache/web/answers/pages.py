@@ -14,6 +14,12 @@ UNITS = {"d": DAY, "h": 3_600, "min": 60}
 _CODE = re.compile(r"`([^`]+)`")
 
 
+def date(seconds: float) -> str:
+    """Epoch seconds as day and minute, in UTC: `Jan 5, 12:00`."""
+    time = moment(seconds)
+    return f"{time:%b} {time.day}, {time:%H:%M}"
+
+
 def days(seconds: float | None) -> str:
     """How long something is kept: `7 days`; None is `for ever`."""
     if seconds is None:

@@ -37,9 +37,9 @@ def render(
     latest = url_for("latest.index", name=plugin.ident)
     rows = url_for("statistic.page", name=plugin.ident)
     here = latest if links is None else rows
-    export = _url(url_for("export.index", name=plugin.ident, suffix="csv"), arguments, OF_A_PAGE)
+    export = url(url_for("export.index", name=plugin.ident, suffix="csv"), arguments, OF_A_PAGE)
     # A line to copy never asks for a page: nobody sees there that more rows follow.
-    whole = _url(latest, arguments) if links is None else export
+    whole = url(latest, arguments) if links is None else export
     return render_template(
         "rows.html",
         statistic=describe(plugin, serving().config, progress.read(connection, plugin.ident)),
@@ -47,12 +47,30 @@ def render(
         links=links,
         latest=latest,
         rows=rows,
-        csv=_url(f"{here}.csv", arguments),
+        page=url_for("page.index", name=plugin.ident),
+        csv=url(f"{here}.csv", arguments),
         export=export,
-        curl=f"curl -s {shlex.quote(urljoin(request.host_url, whole))}",
+        curl=curl(whole),
     )
 
 
-def _url(path: str, arguments: Arguments, without: Collection[str] = OF_THE_ANSWER) -> str:
+def curl(path: str) -> str:
+    """The line for a shell that asks this server for `path`."""
+    return f"curl -s {shlex.quote(urljoin(request.host_url, path))}"
+
+
+def title(plugin: BasePlugin) -> str:
+    """The name of a statistic as a title."""
+    name = str(plugin.name)
+    return name[:1].upper() + name[1:]
+
+
+def summary(plugin: BasePlugin) -> str:
+    """What a statistic says, in a line."""
+    return str(describe(plugin, serving().config, None)["summary"])
+
+
+def url(path: str, arguments: Arguments, without: Collection[str] = OF_THE_ANSWER) -> str:
+    """`path` with all `arguments` but those."""
     kept = {name: values for name, values in arguments.items() if name not in without}
     return f"{path}?{urlencode(kept, doseq=True, quote_via=quote)}" if kept else path

@@ -53,7 +53,7 @@ def index(suffix: str | None = None) -> Response:
     """When the daemon listened, the gaps, and the history; of each the newest first."""
     arguments = args.parse(request.query_string, ARGUMENTS)
     choice = negotiate(arguments, (JSON, CSV, HTML), suffix)
-    spans, more = _read(_wanted(arguments))
+    spans, more = read(_wanted(arguments))
     if choice.format == HTML:
         body = render_template("coverage.html", more=more, **spans)
     elif choice.format == CSV:
@@ -74,7 +74,7 @@ def _wanted(arguments: Arguments) -> Wanted:
     return Wanted(start, stop, min(asked, config["statscache.app.maximum_rows_per_page"]))
 
 
-def _read(wanted: Wanted) -> tuple[dict[str, list[Span]], bool]:
+def read(wanted: Wanted) -> tuple[dict[str, list[Span]], bool]:
     """The spans of each kind, and whether there are more."""
     # Where a command lets messages in, and nobody listens, the journal notes a span without length.
     listened = sa.select(coverage.c.start, coverage.c.stop).where(

@@ -141,17 +141,17 @@ def _read(
     else:
         found = rows.read(connection, model, wanted, cursor)
         pinned = query.pin(arguments, wanted)
-    total = _total(connection, model, wanted, found, [arguments, pinned])
+    count = total(connection, model, wanted, found, [arguments, pinned])
     body = writing.write(connection, plugin, model, wanted, found, choice.format)
     if choice.format == HTML:
-        links = pagination.links(request.base_url, pinned, wanted, found, total)
+        links = pagination.links(request.base_url, pinned, wanted, found, count)
         body = view.render(connection, plugin, arguments, body, links)
     response = answer(choice, body, arguments)
-    response.headers.update(pagination.headers(request.base_url, pinned, wanted, found, total))
+    response.headers.update(pagination.headers(request.base_url, pinned, wanted, found, count))
     return response
 
 
-def _total(
+def total(
     connection: Connection,
     model: rows.Model,
     wanted: Query,

@@ -1,0 +1,202 @@
+"""`GET /`: everything at a glance, for people; whoever wants no page is led to `/api/`."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import orjson
+from flask import Blueprint, redirect, render_template, request, url_for
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError
+from werkzeug.wrappers import Response as AnyResponse
+
+from ...plugins import BasePlugin
+from ...store import aside, owed, progress
+from ...store.faults import is_missing_table
+from ...store.progress import Progress
+from ...store.tables import NO_GAPS, RECALLED
+from ...times import epoch, moment
+from ..answers import chart, headline, pages, view
+from ..answers.answers import answer
+from ..answers.headline import Headline
+from ..answers.negotiation import HTML, JSON, MEDIA, Choice, prefer
+from ..query import arguments as args
+from ..query import query
+from ..rows import rows, silence
+from ..serving import serving
+
+HOURLY, MINUTELY = "volume-1h", "volume-1m"
+"""The rate of the bus."""
+
+EVENTS, TOPICS = "release-engineering-event-logs", "latest-message-per-topic"
+MOST_EVENTS, MOST_SILENT = 7, 7
+HOUR, DAY, WEEK = 3_600, 86_400, 7 * 86_400
+SHOWN = ((DAY, 30), (HOUR, 72), (1, 60))
+"""From how many seconds on windows are so many in a small chart."""
+
+SMALL = {"kind": ["spark"], "width": ["240"], "height": ["48"]}
+
+blueprint = Blueprint("dashboard", __name__)
+
+
+class Card(NamedTuple):
+    """What the dashboard shows of a statistic.
+
+    `spark` is the URL of a small chart, or None, and `period` the time that it shows, in words.
+    """
+
+    plugin: BasePlugin
+    name: str
+    summary: str
+    unit: str
+    spark: str | None
+    period: str
+    known: Progress | None
+    headline: Headline | None
+
+
+@blueprint.get("/")
+def index() -> AnyResponse:
+    """The dashboard, where a page is what is liked most; `q` searches it."""
+    accept = request.headers.get("Accept", "")
+    if prefer(accept, (MEDIA[JSON][0], MEDIA[HTML][0])) != MEDIA[HTML][0]:
+        return redirect(url_for("api.index"))
+    wanted = request.args.get("q", "").strip()
+    arguments = args.parse(request.query_string if wanted else b"", ("q",))
+    plugins = serving().plugins.values()
+    shown = [one for one in plugins if _matches(one, wanted)]
+    try:
+        with serving().store.reading() as connection:
+            parts = _read(connection, shown, is_whole=not wanted)
+    except DBAPIError as error:
+        if not is_missing_table(error):
+            raise
+        parts = {"cards": [_card(None, one, None) for one in shown]}
+    body = render_template("dashboard.html", wanted=wanted, total=len(plugins), **parts)
+    return answer(Choice(HTML, MEDIA[HTML][0]), body, arguments)
+
+
+def _matches(plugin: BasePlugin, wanted: str) -> bool:
+    """Whether every word stands in its name or summary."""
+    text = f"{plugin.ident} {plugin.name} {view.summary(plugin)} {plugin.unit or ''}".lower()
+    return all(word in text for word in wanted.lower().split())
+
+
+def _read(connection: Connection, shown: list[BasePlugin], *, is_whole: bool) -> dict[str, Any]:
+    """The parts of the page; of a search there are only cards."""
+    known = progress.read_all(connection)
+    parts: dict[str, Any] = {
+        "cards": [_card(connection, one, known.get(one.ident)) for one in shown]
+    }
+    if is_whole:
+        running = [one for ident, one in known.items() if ident in serving().plugins]
+        parts |= {
+            "rate": _rate(connection, known),
+            "minute": _newest(connection, known, MINUTELY),
+            "complete": min((one.complete_until for one in running), default=None),
+            "suspended": [one.ident for one in running if one.suspended],
+            "gaps": _gaps(connection),
+            "events": _events(connection, known),
+            "silent": _silent(connection, known),
+            "now": serving().now(),
+        }
+    return parts
+
+
+def _card(connection: Connection | None, plugin: BasePlugin, known: Progress | None) -> Card:
+    newest, is_kept = None, plugin.model is not None
+    if connection is not None and known is not None and is_kept:
+        newest = headline.read(connection, plugin, known)
+    return Card(
+        plugin,
+        view.title(plugin),
+        view.summary(plugin),
+        headline.unit(plugin) if is_kept else "",
+        *_spark(plugin),
+        known,
+        newest,
+    )
+
+
+def _spark(plugin: BasePlugin) -> tuple[str | None, str]:
+    """The URL of a small chart, and the time that it shows."""
+    if plugin.schedule is None or not chart.can_draw(plugin):
+        return None, ""
+    length = plugin.schedule.length
+    seconds = length * next(number for least, number in SHOWN if length >= least)
+    arguments = {**SMALL, "start": [f"-{seconds}s"]}
+    name = headline.figure(plugin.model)
+    if name is not None:
+        arguments["fields"] = [f"timestamp,{name}"]
+    path = url_for("statistic.page", name=f"{plugin.ident}.svg")
+    return view.url(path, arguments), pages.duration(seconds)
+
+
+def _rate(connection: Connection, known: dict[str, Progress]) -> dict[str, Any] | None:
+    """The messages of the last whole hour, and of the same hour a week before."""
+    newest = _newest(connection, known, HOURLY)
+    if newest is None:
+        return None
+    before = headline.at(connection, serving().plugins[HOURLY], newest.start - WEEK)
+    change = newest.value / before.value - 1 if before and before.value else None
+    path = url_for("statistic.page", name=f"{HOURLY}.svg")
+    sizes = {"wide": ("1000", "260"), "narrow": ("400", "240")}
+    charts = {
+        name: view.url(path, {"start": ["-8d"], "width": [width], "height": [height]})
+        for name, (width, height) in sizes.items()
+    }
+    return {"newest": newest, "before": before, "change": change, "ident": HOURLY, **charts}
+
+
+def _newest(connection: Connection, known: dict[str, Progress], ident: str) -> Headline | None:
+    plugin = serving().plugins.get(ident)
+    if plugin is None or plugin.model is None or ident not in known:
+        return None
+    found = headline.read(connection, plugin, known[ident])
+    return None if found is None or found.value is None else found
+
+
+def _gaps(connection: Connection) -> int:
+    return sum(one.reason not in (*NO_GAPS, RECALLED) for one in owed.still(connection))
+
+
+def _events(connection: Connection, known: dict[str, Progress]) -> list[dict[str, Any]] | None:
+    """What release engineering did last: only what the statistic itself shows of a message."""
+    plugin = serving().plugins.get(EVENTS)
+    if plugin is None or EVENTS not in known:
+        return None
+    model = aside.source(connection, EVENTS, plugin.model)
+    asked = {"rows_per_page": [str(MOST_EVENTS)]}
+    now = moment(serving().now())
+    wanted = query.parse(plugin, plugin.model, asked, serving().config, now)
+    page = rows.read(connection, model, wanted, None)
+    return [_event(dict(zip(page.columns, row, strict=True))) for row in page.rows]
+
+
+def _event(row: dict[str, Any]) -> dict[str, Any]:
+    """The row, and what its message says of the event; another's may say nothing."""
+    try:
+        told = orjson.loads(row.get("message") or "{}")
+    except orjson.JSONDecodeError:
+        told = {}
+    told = told if isinstance(told, dict) else {}
+    link = str(told.get("link") or "")
+    safe = link if link.startswith(("https://", "http://")) else None
+    return {
+        **row,
+        "name": told.get("name"),
+        "status": told.get("status"),
+        "link": safe,
+        "time": epoch(row["timestamp"]),
+    }
+
+
+def _silent(connection: Connection, known: dict[str, Progress]) -> dict[str, Any] | None:
+    plugin = serving().plugins.get(TOPICS)
+    if plugin is None or TOPICS not in known or "topic" not in plugin.model.columns():
+        return None
+    model = aside.source(connection, TOPICS, plugin.model)
+    # Not the start of the first gap: that may be long ago, and the page tells of gaps.
+    until = known[TOPICS].counted_until
+    found, number = silence.read(connection, model, "topic", until, MOST_SILENT)
+    return {"topics": found, "number": number, "until": until}

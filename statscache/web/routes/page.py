@@ -1,0 +1,203 @@
+"""`GET /web/IDENT`: a statistic for people, as a chart, a table, and lines to copy."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+from urllib.parse import urlencode, urljoin
+
+import sqlalchemy as sa
+from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
+from markupsafe import Markup
+from sqlalchemy.engine import Connection
+from werkzeug.wrappers import Response as AnyResponse
+
+from ...message import EVERYBODY
+from ...models import CountModel
+from ...plugins import BasePlugin
+from ...store import aside, owed, progress
+from ...store.tables import NO_GAPS
+from ...times import moment
+from ..answers import chart, form, pagination, view, writing
+from ..answers.description import describe
+from ..answers.negotiation import HTML
+from ..answers.problems import respond
+from ..query import arguments as args
+from ..query import cursors, picture, query
+from ..query.arguments import Arguments
+from ..query.picture import CALENDAR
+from ..query.query import PAGING, Query
+from ..rows import newest, rows
+from ..serving import find, serving
+from . import statistic
+
+ROWS = 25
+"""On a page, unless it is asked for more."""
+
+WIDE, NARROW = (1_000, 320), (400, 280)
+"""Pixels of a chart, and of one on a phone."""
+
+OF_TABLES = frozenset((*PAGING, "links", "order", "time"))
+"""Arguments that mean nothing for a chart."""
+
+blueprint = Blueprint("page", __name__, url_prefix="/web")
+
+
+class Asked(NamedTuple):
+    """What a request wants to see: `arguments` as given, and those of the `rows`."""
+
+    plugin: BasePlugin
+    arguments: Arguments
+    rows: Arguments
+    query: Query
+    is_drawn: bool
+
+
+@blueprint.get("/<name>", strict_slashes=False)
+def index(name: str) -> AnyResponse:
+    """The page of a statistic; what its form leaves empty is left out of the URL."""
+    plugin, suffix = find(name)
+    if suffix is not None or plugin.model is None:
+        abort(respond(404, "No page is called so; / leads to those that there are."))
+    given = [*request.args.items(multi=True)]
+    if not all(value for _, value in given):
+        kept = urlencode([(name, value) for name, value in given if value])
+        return redirect(f"{url_for('.index', name=name)}{'?' if kept else ''}{kept}")
+    asked = _asked(plugin)
+    with serving().store.reading() as connection:
+        known = progress.read(connection, plugin.ident)
+        if asked.is_drawn:
+            wanted = picture.parse(_of_chart(asked.arguments))
+            chart.plan(plugin, asked.query, wanted, known, serving().now())
+        return Response(_render(connection, asked))
+
+
+def _asked(plugin: BasePlugin) -> Asked:
+    """
+    Raises:
+        QueryError: an argument is not usable.
+    """
+    is_drawn = chart.can_draw(plugin)
+    known = query.ARGUMENTS - query.REPEATABLE - {"format", "callback"}
+    known = known.union(("kind",)) if is_drawn else known
+    repeatable = (*query.REPEATABLE, *plugin.model.columns())
+    arguments = args.parse(request.query_string, known, repeatable)
+    of_rows = {name: values for name, values in arguments.items() if name != "kind"}
+    if is_drawn and plugin.schedule is not None:
+        wanted = picture.parse(_of_chart(arguments))
+        length = plugin.schedule.length
+        of_rows = picture.with_windows(of_rows, wanted, plugin.model, length)
+    now = moment(serving().now())
+    found = query.parse(plugin, plugin.model, of_rows, serving().config, now)
+    if "rows_per_page" not in arguments:
+        found = found._replace(rows_per_page=min(ROWS, found.rows_per_page))
+    return Asked(plugin, arguments, of_rows, found, is_drawn)
+
+
+def _of_chart(arguments: Arguments) -> Arguments:
+    return {name: values for name, values in arguments.items() if name not in OF_TABLES}
+
+
+def _render(connection: Connection, asked: Asked) -> str:
+    plugin, config = asked.plugin, serving().config
+    model = aside.source(connection, plugin.ident, plugin.model)
+    wanted = statistic.close(connection, asked.query)
+    wanted = wanted._replace(each=query.each(plugin, asked.rows))
+    page, links = _table(connection, model, wanted, asked)
+    debts = owed.still(connection)
+    told = describe(
+        plugin,
+        config,
+        progress.read(connection, plugin.ident),
+        progress.history(debts, plugin.ident),
+    )
+    fields = form.fields(
+        plugin,
+        asked.arguments,
+        told["retention"],
+        _first(connection, model, asked),
+        _keys(page),
+        is_drawn=asked.is_drawn,
+    )
+    return render_template(
+        "page.html",
+        statistic=told,
+        name=view.title(plugin),
+        fields=fields,
+        kept=list(form.kept(asked.arguments, fields)),
+        charts=_charts(asked),
+        table=_captioned(writing.write(connection, plugin, model, wanted, page, HTML), plugin),
+        is_empty=not page.rows,
+        links=links,
+        gaps=[one for one in debts if _is_gap(one, plugin.ident)],
+        **_ways(asked),
+    )
+
+
+def _table(
+    connection: Connection, model: rows.Model, wanted: Query, asked: Asked
+) -> tuple[rows.Page, dict[str, str]]:
+    """The rows, and the links to other pages of them."""
+    if wanted.each:
+        return newest.several(connection, model, wanted), {}
+    text = args.one(asked.arguments, "cursor")
+    found = rows.read(connection, model, wanted, cursors.decode(text, wanted) if text else None)
+    pinned = query.pin(asked.arguments, wanted)
+    count = statistic.total(connection, model, wanted, found, [asked.arguments, pinned])
+    return found, pagination.links(request.base_url, pinned, wanted, found, count)
+
+
+def _captioned(table: str, plugin: BasePlugin) -> Markup:
+    """The table with a caption for whoever does not see it."""
+    caption = Markup('<table>\n<caption class="hidden">Rows of {}</caption>').format(plugin.ident)
+    return Markup(table.replace("<table>", caption, 1))
+
+
+def _charts(asked: Asked) -> list[str]:
+    """The URLs of the chart: a wide one, and one for phones where that has room."""
+    if not asked.is_drawn:
+        return []
+    path = url_for("statistic.page", name=f"{asked.plugin.ident}.svg")
+    sizes = [WIDE, NARROW]
+    if args.one(asked.arguments, "kind") == CALENDAR:
+        return [view.url(path, _of_chart(asked.arguments))]
+    if not issubclass(asked.plugin.model, CountModel):
+        sizes.pop()
+    return [
+        view.url(
+            path, {**_of_chart(asked.arguments), "width": [str(width)], "height": [str(height)]}
+        )
+        for width, height in sizes
+    ]
+
+
+def _ways(asked: Asked) -> dict[str, Any]:
+    """Where the same is had by programs, and in other pages."""
+    name = asked.plugin.ident
+    export = url_for("export.index", name=name, suffix="csv")
+    export = view.url(export, asked.rows, view.OF_A_PAGE)
+    image = _charts(asked)[:1]
+    return {
+        "rows": view.url(url_for("statistic.page", name=f"{name}.json"), asked.rows),
+        "export": export,
+        "latest": url_for("latest.index", name=name),
+        "curl": view.curl(export),
+        "image": urljoin(request.host_url, image[0]) if image else None,
+    }
+
+
+def _first(connection: Connection, model: rows.Model, asked: Asked) -> str | None:
+    """The date of the first row."""
+    first = connection.scalar(sa.select(sa.func.min(model.timestamp)))
+    return first.date().isoformat() if first and asked.plugin.schedule else None
+
+
+def _keys(page: rows.Page) -> dict[str, list[str]]:
+    """The texts that each column of the page has."""
+    return {
+        name: sorted({row[place] for row in page.rows if isinstance(row[place], str)})
+        for place, name in enumerate(page.columns)
+    }
+
+
+def _is_gap(debt: owed.Debt, ident: str) -> bool:
+    return debt.addressee in (EVERYBODY, ident) and debt.reason not in NO_GAPS

@@ -1,0 +1,76 @@
+"""An application where something is amiss."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.metadata import EntryPoint
+
+import pytest
+import sqlalchemy as sa
+from flask.testing import FlaskClient
+from sqlalchemy.orm import Session
+
+from statscache import registry
+from statscache.plugins import BasePlugin, Latest, latest_log_model
+from statscache.store import schema, tables
+from statscache.store.tables import NOT_LISTENING
+from statscache.web import create_app
+
+from ..conftest import CHECKPOINT, config, daemons, serving, writing
+from ..guests import HOUR, NOW
+from ..reading import NASTY
+
+
+class Topics(Latest):
+    """When each topic was last heard of."""
+
+    name, by = "latest message per topic", ("topic",)
+
+
+class Releng(BasePlugin):
+    """What release engineering did last."""
+
+    name = "release engineering event logs"
+    model = latest_log_model("release-engineering-event-logs")
+
+
+watched = [Topics, Releng]
+
+
+@pytest.fixture
+def watching(uri: str) -> Iterator[FlaskClient]:
+    """An application over topics that have fallen silent, with all that can be amiss."""
+    checked = config(uri)
+    found = registry.load(checked, [EntryPoint("watched", f"{__name__}:watched", registry.GROUP)])
+    app = create_app(checked, found=found, now=lambda: NOW)
+    with daemons(app) as store:
+        schema.upgrade(store)
+    topics, releng = (
+        serving(app).plugins[ident].model
+        for ident in ("latest-message-per-topic", "release-engineering-event-logs")
+    )
+    counted = CHECKPOINT["complete_until"]
+    with writing(app) as connection, Session(connection) as session:
+        topics.metadata.create_all(connection, [topics.__table__, releng.__table__])
+        ages = {
+            "now": HOUR,
+            "since.yesterday": 25 * HOUR,
+            "long.ago": 8 * 24 * HOUR,
+            NASTY: 50 * HOUR,
+        }
+        topics.put(session, [(counted - age, (topic,), "{}") for topic, age in ages.items()])
+        told = ('{"name": "<b>Rawhide</b>", "status": "done", "link": "javascript:alert(1)"}', "no")
+        releng.put(session, [(counted, ("rawhide", text[:4]), text) for text in told])
+        session.flush()
+        for ident in serving(app).plugins:
+            connection.execute(sa.insert(tables.checkpoint).values(ident=ident, **CHECKPOINT))
+        gap = {"addressee": "", "start": 10.0, "stop": 20.0, "opened": 20.0}
+        connection.execute(sa.insert(tables.owed).values(reason=NOT_LISTENING, **gap))
+        letter = {"message_id": "1", "arrived": 1.0, "time": counted, "topic": "t", "attempts": 1}
+        secret = {"body": "SECRET", "error": "SECRET", "traceback": "SECRET", "set_aside": 1.0}
+        dead = sa.insert(tables.dead_letter).values(id=1, ident=Topics.__name__, **letter, **secret)
+        connection.execute(dead)
+        refused = {"journal": "j", "reason": "too far ahead", "number": 1_234, "last": 1.0}
+        connection.execute(sa.insert(tables.refused).values(example="SECRET", **refused))
+    yield app.test_client()
+    serving(app).store.close()

@@ -1,0 +1,43 @@
+"""The dashboard."""
+
+from __future__ import annotations
+
+import re
+
+from ..reading import BROWSER, page
+
+BUILDS = "/web/builds-by-state-1h"
+
+
+def test_whoever_wants_no_page_is_led_to_the_list(client):
+    for accept in ("*/*", "application/json", "text/csv"):
+        response = client.get("/", headers={"Accept": accept})
+        assert (response.status_code, response.headers["Location"]) == (302, "/api/")
+
+
+def test_the_dashboard_is_searched_by_the_server(client):
+    links = page(client, "/?q=ENTERING builds").links
+    assert BUILDS in links
+    assert "/web/event-logs" not in links
+    assert "No statistic has all of these words" in client.get("/?q=xyzzy", headers=BROWSER).text
+
+
+def test_a_card_has_the_newest_number_that_is_whole(client):
+    text = client.get("/", headers=BROWSER).text
+    assert '<span class="value">246</span> builds' in text
+    assert "keeps no rows" in text
+
+
+def test_topics_are_newly_silent_that_were_heard_in_the_week_but_not_in_the_last_day(watching):
+    text = watching.get("/", headers=BROWSER).text
+    section = text.partition('id="silent"')[2].partition("</section>")[0]
+    assert re.findall(r"<tr><td>(.*?)</td>", section) == [
+        "since.yesterday",
+        "&#34;&gt;&lt;script&gt;alert(1)&lt;/script&gt;",
+    ]
+
+
+def test_events_show_what_the_statistic_shows_and_no_link_that_runs(watching):
+    text = watching.get("/", headers=BROWSER).text
+    assert "&lt;b&gt;Rawhide&lt;/b&gt;" in text
+    assert "javascript:" not in text

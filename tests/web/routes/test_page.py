@@ -1,0 +1,80 @@
+"""The page of a statistic."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from ..conftest import fill, make, serving
+from ..reading import BROWSER, page
+
+BUILDS = "/web/builds-by-state-1h"
+
+
+def test_the_form_holds_what_is_asked_for_and_hands_on_the_rest(client):
+    query = "start=-3h&state=failed&state=canceled&every=6h&order=asc&page=2&rows_per_page=5"
+    found = page(client, f"{BUILDS}?{query}")
+    chosen = [one["value"] for one in found.all("option") if "selected" in one]
+    assert chosen[:2] == ["-3h", "6h"]
+    given = {(one.get("name"), one.get("value")) for one in found.all("input")}
+    assert {("state", "failed"), ("state", "canceled"), ("order", "asc")} <= given
+    assert ("rows_per_page", "5") in given
+    assert "page" not in {name for name, _ in given}
+
+
+def test_what_a_form_leaves_empty_is_left_out_of_the_address(client):
+    response = client.get(f"{BUILDS}?start=&state=failed&every=", headers=BROWSER)
+    assert (response.status_code, response.headers["Location"]) == (302, f"{BUILDS}?state=failed")
+    assert client.get(f"{BUILDS}?start=", headers=BROWSER).headers["Location"] == BUILDS
+
+
+def test_lines_to_copy_ask_for_just_this_view(client):
+    text = client.get(f"{BUILDS}?start=-3h&state=failed&kind=bar", headers=BROWSER).text
+    curl = "curl -s &#39;http://localhost/api/builds-by-state-1h/export.csv?start=-3h&amp;state=failed&#39;"
+    assert curl in text
+    image = re.search(r'&lt;img src="(http://localhost[^"]*)"', text)[1].replace("&amp;", "&")
+    asked = parse_qs(urlsplit(image).query)
+    assert (asked["kind"], asked["start"], asked["state"]) == (["bar"], ["-3h"], ["failed"])
+    assert client.get(image).mimetype == "image/svg+xml"
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("every=90m", "a multiple of 1h"),
+        ("kind=pie", "line or bar"),
+        ("start=yesterday", "epoch seconds"),
+        ("pivot=volume", "a key column: state"),
+        ("top=50", "a whole number from 1 to 7"),
+        ("nonsense=1", "no such argument"),
+        ("format=csv", "no such argument"),
+        ("start=2030-01-01", "a moment before the end of the range"),
+        ("page=0", "a whole number from 1 on"),
+        ("cursor=nonsense", "cursor"),
+    ],
+)
+def test_a_bad_argument_is_answered_with_a_page_that_says_what_is_allowed(client, query, told):
+    response = client.get(f"{BUILDS}?{query}", headers=BROWSER)
+    assert (response.status_code, response.mimetype) == (400, "text/html")
+    assert told in response.text
+
+
+def test_a_page_that_is_not_there_is_answered_with_one_that_says_so(client):
+    for path in ("/web/nothing", "/web/silent", "/web/builds-by-state-1h.csv", "/web/"):
+        assert client.get(path, headers=BROWSER).status_code == 404
+
+
+def test_rows_lead_to_their_messages_where_there_are_any_to_ask_for(uri):
+    app = make(uri, datagrepper__endpoint="https://example.org/datagrepper/")
+    fill(app, serving(app).plugins["builds-by-state-1h"].model)
+    links = page(app.test_client(), f"{BUILDS}?every=1d").links
+    assert any(one.startswith("https://example.org/datagrepper/v2/search?start=") for one in links)
+    serving(app).store.close()
+
+
+def test_a_page_says_how_long_rows_are_kept_until_when_they_are_whole_and_what_is_missing(client):
+    text = client.get(BUILDS, headers=BROWSER).text
+    for said in ("for ever", "2026-01-07 23:59:59", "none is open", "9 messages; 1 came too late"):
+        assert said in text
