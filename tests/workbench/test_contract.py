@@ -320,7 +320,9 @@ def test_a_plugin_may_take_ten_milliseconds_a_message_where_there_are_enough_to_
     (case,) = contract.cases([*found.enabled.values()], config, entries[:number])
     (ident,) = found.enabled
     if is_fault:
-        with pytest.raises(ContractError, match=r"a message takes it \d+\.\d ms, where 10 are allowed"):
+        with pytest.raises(
+            ContractError, match=r"a message takes it \d+\.\d ms, where 10 are allowed"
+        ):
             contract.pace(case, ident)
     else:
         contract.pace(case, ident)
