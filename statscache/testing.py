@@ -197,8 +197,9 @@ class Contract:
 
     def _hold(self, clause: Clause) -> None:
         case = self._case()
-        for ident in case.statistics:
-            clause(case, ident)
+        for ident, statistic in case.statistics.items():
+            if clause in contract.clauses(statistic):
+                clause(case, ident)
 
     @classmethod
     @cache

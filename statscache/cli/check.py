@@ -107,6 +107,8 @@ def _hold(case: contract.Case, ident: str) -> int:
             faults += 1
             said = printable(held.fault, keep="\n").replace("\n", "\n         ")
             click.echo(f"  FAULT  {held.clause}:\n         {said}")
+    if statistic.is_asynchronous:
+        click.echo("  its rows are not compared: work beside is done when it is done")
     _show_speed(case, ident)
     return faults
 

@@ -143,6 +143,8 @@ def _reading(
     invented: bool,
 ) -> Reading:
     since, until, now = times
+    if files and invented:
+        raise click.UsageError("messages are recorded (--file) or --invented, not both")
     if files:
         span = Span(0 if since is None else since, ALWAYS if until is None else until)
         return Reading(of_files(files), span)

@@ -246,21 +246,21 @@ def plain(case: Case, ident: str) -> None:
 def pace(case: Case, ident: str) -> None:
     """It keeps up with a busy bus."""
     seen = case.at_once.witnesses[ident]
-    # Work beside may take its time.
-    if seen.messages < FEW or case.statistics[ident].is_asynchronous:
-        return
-    took = seen.seconds / seen.messages
+    took = seen.seconds / seen.messages if seen.messages >= FEW else 0.0
     if took > SLOWEST:
         raise ContractError(
-            f"a message takes it {1e3 * took:,.0f} ms, where {1e3 * SLOWEST:.0f} are allowed: do "
+            f"a message takes it {1e3 * took:,.1f} ms, where {1e3 * SLOWEST:.0f} are allowed: do "
             "not ask the network, nor the database, for each message"
         )
 
 
-CLAUSES: tuple[Clause, ...] = (
-    *(digests, model, windows, plain, promise),
-    *(order, buckets, redelivery, kill, pace),
-)
+ALWAYS: tuple[Clause, ...] = (digests, model, windows, plain, promise)
+CLAUSES: tuple[Clause, ...] = (*ALWAYS, order, buckets, redelivery, kill, pace)
+
+
+def clauses(statistic: Statistic) -> tuple[Clause, ...]:
+    """Those that it is held to: work that is done beside takes its time, and so do its rows."""
+    return ALWAYS if statistic.is_asynchronous else CLAUSES
 
 
 class Held(NamedTuple):
@@ -284,8 +284,8 @@ def cases(
 
 
 def hold(case: Case, ident: str) -> Iterator[Held]:
-    """Hold a statistic to all clauses; one that does not even digest messages, to no others."""
-    for clause in CLAUSES:
+    """Hold a statistic to its clauses; one that does not even digest messages, to no others."""
+    for clause in clauses(case.statistics[ident]):
         said = (clause.__doc__ or "").split("\n")[0].rstrip(".")
         try:
             clause(case, ident)

@@ -145,6 +145,12 @@ def test_without_any_source_it_says_what_there_is(run: Run) -> None:
     assert "--file, or take --invented ones" in done.stderr
 
 
+def test_messages_are_recorded_or_invented(run: Run, recorded: str) -> None:
+    done = run("try", "builds.py", "--file", recorded, "--invented")
+    assert done.exit_code == 2
+    assert "messages are recorded (--file) or --invented, not both" in done.stderr
+
+
 def test_invented_messages_need_nothing(run: Run) -> None:
     done = run("try", "builds.py", "--invented", "--since", "-6h")
     assert done.exit_code == 0
