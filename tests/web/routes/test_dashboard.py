@@ -41,3 +41,9 @@ def test_events_show_what_the_statistic_shows_and_no_link_that_runs(watching):
     text = watching.get("/", headers=BROWSER).text
     assert "&lt;b&gt;Rawhide&lt;/b&gt;" in text
     assert "javascript:" not in text
+
+
+def test_the_dashboard_says_what_it_understands(client):
+    assert page(client, "/?q=").title == "statscache"
+    text = client.get("/?nonsense=1", headers=BROWSER)
+    assert (text.status_code, "no such argument; there are: q" in text.text) == (400, True)
