@@ -61,8 +61,10 @@ def index() -> AnyResponse:
     accept = request.headers.get("Accept", "")
     if prefer(accept, (MEDIA[JSON][0], MEDIA[HTML][0])) != MEDIA[HTML][0]:
         return redirect(url_for("api.index"))
-    wanted = request.args.get("q", "").strip()
-    arguments = args.parse(request.query_string if wanted else b"", ("q",))
+    # A form whose field is empty sends it, too.
+    given = request.query_string if request.query_string != b"q=" else b""
+    arguments = args.parse(given, ("q",))
+    wanted = (args.one(arguments, "q") or "").strip()
     plugins = serving().plugins.values()
     shown = [one for one in plugins if _matches(one, wanted)]
     try:

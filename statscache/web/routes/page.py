@@ -72,7 +72,8 @@ def index(name: str) -> AnyResponse:
 
 
 def _asked(plugin: BasePlugin) -> Asked:
-    """
+    """What the present request wants to see of `plugin`.
+
     Raises:
         QueryError: an argument is not usable.
     """

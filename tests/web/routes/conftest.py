@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from importlib.metadata import EntryPoint
 
 import pytest
@@ -11,13 +12,13 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
 from statscache import registry
-from statscache.plugins import BasePlugin, Latest, latest_log_model
+from statscache.plugins import BasePlugin, Count, Latest, latest_log_model
 from statscache.store import schema, tables
 from statscache.store.tables import NOT_LISTENING
 from statscache.web import create_app
 
 from ..conftest import CHECKPOINT, config, daemons, serving, writing
-from ..guests import HOUR, NOW
+from ..guests import FIRST, HOUR, NOW
 from ..reading import NASTY
 
 
@@ -34,7 +35,13 @@ class Releng(BasePlugin):
     model = latest_log_model("release-engineering-event-logs")
 
 
-watched = [Topics, Releng]
+class Volume(Count):
+    """Messages on the bus."""
+
+    name, interval, unit = "volume", timedelta(hours=1), "messages"
+
+
+watched = [Topics, Releng, Volume]
 
 
 @pytest.fixture
@@ -45,13 +52,11 @@ def watching(uri: str) -> Iterator[FlaskClient]:
     app = create_app(checked, found=found, now=lambda: NOW)
     with daemons(app) as store:
         schema.upgrade(store)
-    topics, releng = (
-        serving(app).plugins[ident].model
-        for ident in ("latest-message-per-topic", "release-engineering-event-logs")
-    )
+    idents = ("latest-message-per-topic", "release-engineering-event-logs", "volume-1h")
+    topics, releng, volume = (serving(app).plugins[ident].model for ident in idents)
     counted = CHECKPOINT["complete_until"]
     with writing(app) as connection, Session(connection) as session:
-        topics.metadata.create_all(connection, [topics.__table__, releng.__table__])
+        topics.metadata.create_all(connection, [one.__table__ for one in (topics, releng, volume)])
         ages = {
             "now": HOUR,
             "since.yesterday": 25 * HOUR,
@@ -59,6 +64,8 @@ def watching(uri: str) -> Iterator[FlaskClient]:
             NASTY: 50 * HOUR,
         }
         topics.put(session, [(counted - age, (topic,), "{}") for topic, age in ages.items()])
+        hour = FIRST + 8 * HOUR
+        volume.add(session, {(hour - 7 * 24 * HOUR,): 1_000, (hour,): 1_500, (hour + HOUR,): 9})
         told = ('{"name": "<b>Rawhide</b>", "status": "done", "link": "javascript:alert(1)"}', "no")
         releng.put(session, [(counted, ("rawhide", text[:4]), text) for text in told])
         session.flush()

@@ -41,3 +41,22 @@ def test_events_show_what_the_statistic_shows_and_no_link_that_runs(watching):
     text = watching.get("/", headers=BROWSER).text
     assert "&lt;b&gt;Rawhide&lt;/b&gt;" in text
     assert "javascript:" not in text
+
+
+def test_the_dashboard_says_what_it_understands(client):
+    assert page(client, "/?q=").title == "statscache"
+    text = client.get("/?nonsense=1", headers=BROWSER)
+    assert (text.status_code, "no such argument; there are: q" in text.text) == (400, True)
+
+
+def test_the_last_whole_hour_stands_beside_that_of_a_week_before(watching):
+    text = watching.get("/", headers=BROWSER).text
+    assert "Messages, 22:00\u201323:00 UTC" in text
+    assert '<dd class="big">1,500</dd>' in text
+    assert "+50% against 1,000 a week before" in text
+
+
+def test_an_open_gap_is_told_of(watching):
+    text = watching.get("/", headers=BROWSER).text
+    assert '<dt>Gaps</dt>\n<dd class="big">1</dd>' in text
+    assert "Some may have been heard in a gap." in text
