@@ -72,7 +72,7 @@ BREAKAGES = {
             "            fresh.setdefault((entry.id, entry.addressee), entry)": (
                 "            pass\n        fresh[entry.id, str(len(fresh))] = entry"
             ),
-            "INSERT INTO seen": "INSERT OR REPLACE INTO seen",
+            "INSERT INTO {table}": "INSERT OR REPLACE INTO {table}",
         },
         "journal/test_journal.py::test_an_id_is_kept_once_for_each_addressee",
     ),
