@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
 
 from ..formats import csv, html, json, svg
-from .columns import BigInt, Time
+from .columns import BigInt, Time, python_type
 
 TOUCHED = "touched"
 """Under this name a session's `info` may hold a set, which collects what was changed."""
@@ -105,10 +105,8 @@ class BaseModel(DeclarativeBase):
 
 
 def _is_number(kind: sa.types.TypeEngine[Any]) -> bool:
-    try:
-        return issubclass(kind.python_type, NUMBERS) and not issubclass(kind.python_type, bool)
-    except NotImplementedError:
-        return False
+    found = python_type(kind)
+    return issubclass(found, NUMBERS) and not issubclass(found, bool)
 
 
 def _rows(columns: list[str], instances: Iterable[Any]) -> Iterable[list[Any]]:

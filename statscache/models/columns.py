@@ -23,6 +23,14 @@ Text = sa.UnicodeText().with_variant(sa.UnicodeText(collation="C"), "postgresql"
 """Text of any length, compared and sorted by code point."""
 
 
+def python_type(kind: TypeEngine[Any]) -> type:
+    """What its values are in Python; `object` where the type does not say."""
+    try:
+        return kind.python_type
+    except NotImplementedError:
+        return object
+
+
 class Json(TypeDecorator[Document]):
     """The text of a JSON document, stored and compared as `Text`; in answers it is an object."""
 

@@ -116,12 +116,7 @@ change = sa.Table(
     sa.Column("ident", Key, nullable=False),
     sa.Column("revision", sa.BigInteger, nullable=False),
     sa.Column("timestamp", sa.Double, nullable=True, comment="of the row; null: read all again"),
-    sa.Column(
-        "key",
-        sa.Text,
-        nullable=True,
-        comment="JSON object of the key columns",
-    ),
+    sa.Column("key", sa.Text, nullable=True, comment="JSON object of the key columns"),
     sa.Column("at", sa.Double, nullable=False),
     sa.Index("statscache_change_revision", "ident", "revision"),
 )

@@ -25,7 +25,7 @@ from .watcher import Reader
 log = logging.getLogger(__name__)
 
 
-class _Task(WSGITask):  # type: ignore[misc]
+class _Task(WSGITask):  # type: ignore[misc] # waitress has no annotations
     """An answer that may be held, once the application has given what it begins with."""
 
     reader: Reader | None = None
@@ -53,7 +53,7 @@ class _Task(WSGITask):  # type: ignore[misc]
             super().finish()
 
 
-class Channel(HTTPChannel):  # type: ignore[misc]
+class Channel(HTTPChannel):  # type: ignore[misc] # as above
     """A connection of which an answer may be held open.
 
     What is said stands in `_said` until the thread that moves the bytes comes by.

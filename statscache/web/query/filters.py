@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from ... import times
 from ...errors import QueryError
 from ...models import BaseModel, CountModel
+from ...models.columns import python_type
 from ...text import KEY_LENGTH, key, storable
 from .arguments import Arguments
 
@@ -60,7 +61,7 @@ def _value(model: type[BaseModel], name: str, text: str, now: datetime) -> Any:
     kind = sa.inspect(model).columns[name].type
     if isinstance(kind, sa.types.TypeDecorator):
         kind = kind.impl_instance
-    if issubclass(_python_type(kind), datetime):
+    if issubclass(python_type(kind), datetime):
         return times.parse(name, text, now)
     allowed, read = _reader(kind)
     try:
@@ -77,14 +78,7 @@ def _reader(kind: sa.types.TypeEngine[Any]) -> tuple[str, Callable[[str], Any]]:
     if isinstance(kind, sa.String):
         # As long keys are stored: cut, with a hash.
         return "text", key if kind.length == KEY_LENGTH else storable
-    return _READERS.get(_python_type(kind), ("this column cannot be asked for", _refuse))
-
-
-def _python_type(kind: sa.types.TypeEngine[Any]) -> type:
-    try:
-        return kind.python_type
-    except NotImplementedError:
-        return object
+    return _READERS.get(python_type(kind), ("this column cannot be asked for", _refuse))
 
 
 def _integer(text: str) -> int:

@@ -17,6 +17,7 @@ from flask import Blueprint, Response, request
 
 from ...charts import KINDS
 from ...models import BaseModel, CountModel
+from ...models.columns import python_type
 from ...plugins import BasePlugin
 from ..answers import chart, problem_types, writing
 from ..answers.answers import as_json
@@ -253,12 +254,8 @@ def _rows(model: type[BaseModel]) -> Described:
 
 
 def _value(kind: sa.types.TypeEngine[Any]) -> Described:
-    try:
-        python: type = kind.python_type
-    except NotImplementedError:
-        return {}
     for types, names in _NAMES.items():
-        if issubclass(python, types):
+        if issubclass(python_type(kind), types):
             return {"type": [*names, "null"]}
     return {}
 

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ...models import CountModel
+from ...models.columns import python_type
 from ...models.latest import Newest
 from ...store.changes import Row
 from ...times import moment
@@ -87,10 +88,7 @@ def _fits(kind: sa.types.TypeEngine[Any], value: Any) -> bool:
         return True
     if isinstance(kind, sa.types.TypeDecorator):
         kind = kind.impl_instance
-    try:
-        wanted = kind.python_type
-    except NotImplementedError:
-        return False
+    wanted = python_type(kind)
     if isinstance(value, datetime):
         return issubclass(wanted, datetime)
     return wanted in (str, int) and type(value) is wanted

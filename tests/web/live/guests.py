@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,8 +12,10 @@ from sqlalchemy.orm import Session, mapped_column
 
 from statscache.models.distinct import member
 from statscache.plugins import BasePlugin, CategorizedLogModel, Count, Distinct, Latest
-from statscache.store import Store, changes, checkpoints
+from statscache.store import Store, changes, checkpoints, schema, tables
 from statscache.store.transaction import Transaction
+
+from ..conftest import CHECKPOINT
 
 START = 1_767_744_000
 """2026-01-07."""
@@ -75,6 +78,16 @@ def unsay(model: Any, session: Session, *_: Any) -> None:
     row = session.scalars(sa.select(model).order_by(model.id).limit(1)).first()
     if row:
         session.delete(row)
+
+
+@contextmanager
+def counted(uri: str, ident: str) -> Iterator[Store]:
+    """A database in which that statistic is counted."""
+    with closing(Store(uri)) as store:
+        schema.upgrade(store)
+        with store.writing() as connection:
+            connection.execute(sa.insert(tables.checkpoint).values(ident=ident, **CHECKPOINT))
+        yield store
 
 
 Act = Callable[..., None]

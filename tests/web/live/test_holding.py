@@ -10,12 +10,9 @@ from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
 from statscache.models import count_model
-from statscache.store import Store, schema, tables
 
-from ..conftest import CHECKPOINT
 from ..served import served
 from . import guests
 from .listening import listening
@@ -30,12 +27,8 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def store(sqlite_uri):
-    opened = Store(sqlite_uri)
-    schema.upgrade(opened)
-    with opened.writing() as connection:
-        connection.execute(sa.insert(tables.checkpoint).values(ident=IDENT, **CHECKPOINT))
-    yield opened
-    opened.close()
+    with guests.counted(sqlite_uri, IDENT) as opened:
+        yield opened
 
 
 def commit(store, categories=("a",)):

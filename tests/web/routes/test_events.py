@@ -14,7 +14,7 @@ from statscache.journal import Journal
 from statscache.models import count_model
 from statscache.store import Store, changes, ownership, schema, tables
 
-from ..conftest import CHECKPOINT, serving
+from ..conftest import serving
 from ..live import guests
 from ..live.listening import apply, key, listening
 from ..served import SERVERS, served
@@ -35,12 +35,8 @@ def commit(store, amounts):
 
 @pytest.fixture
 def store(uri):
-    opened = Store(uri)
-    schema.upgrade(opened)
-    with opened.writing() as connection:
-        connection.execute(sa.insert(tables.checkpoint).values(ident=IDENT, **CHECKPOINT))
-    yield opened
-    opened.close()
+    with guests.counted(uri, IDENT) as opened:
+        yield opened
 
 
 @pytest.fixture
