@@ -100,7 +100,6 @@ class PluginCounter:
             # Only its rows were changed meanwhile, by a retry or so: the same bucket once more.
             return True
         self._canceled_in_a_row = 0
-        self.position = due.end
         return due.end < until
 
     def stop(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -298,3 +299,30 @@ def test_a_first_start_that_is_cut_off_before_it_listens_leaves_a_gap(
     second = make_engine(Ids, now=NOW + 50)
     turn(second, NOW + 60)
     assert owed(second.store, NOT_LISTENING) == [(EVERYBODY, NOW, NOW + 50)]
+
+
+@on_sqlite
+def test_who_is_furthest_behind_counts_next(make_engine: MakeEngine) -> None:
+    order = []
+
+    class Telling(Ids):
+        def handle(self, session: Session, messages: Sequence[Message]) -> None:
+            order.append(self.name)
+            super().handle(session, messages)
+
+    class Ahead(Telling):
+        name = "ahead"
+
+    class Behind(Telling):
+        name, interval = "behind", timedelta(minutes=1)
+
+    engine = make_engine(Ahead, Behind, engine__workers=1, engine__batch=5)
+    feed(engine, range(5))
+    engine.turn(1, NOW)
+    assert engine._pool.wait(30)
+    assert order == ["ahead"]
+    feed(engine, range(5, 15))
+    turn(engine)
+    assert sorted(order) == ["ahead"] * 3 + ["behind"] * 3
+    last_ahead = len(order) - 1 - order[::-1].index("ahead")
+    assert order[:last_ahead].count("behind") >= 2
