@@ -90,3 +90,11 @@ def test_pages_can_be_read_before_the_daemon_ever_ran(sqlite_uri):
     for path in ("/web/health", BUILDS):
         assert page(client, path, 503).title == "Service Unavailable · statscache"
     serving(app).store.close()
+
+
+def test_what_belongs_to_a_statistic_stands_under_its_name_in_the_reference(client):
+    text = client.get("/web/reference", headers=BROWSER).text
+    of_all, of_each = text.split("</tbody>", 1)
+    assert "/api/coverage" in of_all
+    assert "/api/builds-by-state-1h" not in of_all
+    assert "/api/builds-by-state-1h/events" in of_each

@@ -93,4 +93,4 @@ def _by_statistic(paths: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def _further(ident: str) -> list[str]:
-    return [f"/api/{ident}/{way}" for way in ("latest", "export", "layout")]
+    return [f"/api/{ident}/{way}" for way in ("latest", "export", "events", "layout")]

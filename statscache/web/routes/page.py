@@ -15,6 +15,7 @@ from ...message import EVERYBODY
 from ...models import CountModel
 from ...plugins import BasePlugin
 from ...store import aside, owed, progress
+from ...store.progress import Progress
 from ...store.tables import NO_GAPS
 from ...times import moment
 from ..answers import chart, form, pagination, view, writing
@@ -68,7 +69,7 @@ def index(name: str) -> AnyResponse:
         if asked.is_drawn:
             wanted = picture.parse(_of_chart(asked.arguments))
             chart.plan(plugin, asked.query, wanted, known, serving().now())
-        return Response(_render(connection, asked))
+        return Response(_render(connection, asked, known))
 
 
 def _asked(plugin: BasePlugin) -> Asked:
@@ -98,19 +99,15 @@ def _of_chart(arguments: Arguments) -> Arguments:
     return {name: values for name, values in arguments.items() if name not in OF_TABLES}
 
 
-def _render(connection: Connection, asked: Asked) -> str:
+def _render(connection: Connection, asked: Asked, known: Progress | None) -> str:
     plugin, config = asked.plugin, serving().config
     model = aside.source(connection, plugin.ident, plugin.model)
     wanted = statistic.close(connection, asked.query)
     wanted = wanted._replace(each=query.each(plugin, asked.rows))
     page, links = _table(connection, model, wanted, asked)
     debts = owed.still(connection)
-    told = describe(
-        plugin,
-        config,
-        progress.read(connection, plugin.ident),
-        progress.history(debts, plugin.ident),
-    )
+    told = describe(plugin, config, known, progress.history(debts, plugin.ident))
+    charts = _charts(asked)
     fields = form.fields(
         plugin,
         asked.arguments,
@@ -125,12 +122,12 @@ def _render(connection: Connection, asked: Asked) -> str:
         name=view.title(plugin),
         fields=fields,
         kept=list(form.kept(asked.arguments, fields)),
-        charts=_charts(asked),
+        charts=charts,
         table=_captioned(writing.write(connection, plugin, model, wanted, page, HTML), plugin),
         is_empty=not page.rows,
         links=links,
         gaps=[one for one in debts if _is_gap(one, plugin.ident)],
-        **_ways(asked),
+        **_ways(asked, charts),
     )
 
 
@@ -171,18 +168,17 @@ def _charts(asked: Asked) -> list[str]:
     ]
 
 
-def _ways(asked: Asked) -> dict[str, Any]:
+def _ways(asked: Asked, charts: list[str]) -> dict[str, Any]:
     """Where the same is had by programs, and in other pages."""
     name = asked.plugin.ident
     export = url_for("export.index", name=name, suffix="csv")
     export = view.url(export, asked.rows, view.OF_A_PAGE)
-    image = _charts(asked)[:1]
     return {
         "rows": view.url(url_for("statistic.page", name=f"{name}.json"), asked.rows),
         "export": export,
         "latest": url_for("latest.index", name=name),
         "curl": view.curl(export),
-        "image": urljoin(request.host_url, image[0]) if image else None,
+        "image": urljoin(request.host_url, charts[0]) if charts else None,
     }
 
 
