@@ -109,3 +109,8 @@ def _like(question: datetime | None, seconds: int) -> datetime:
     if question is not None and question.tzinfo:
         return aware.astimezone(question.tzinfo)
     return aware.replace(tzinfo=None)
+
+
+def family(ident: str, schedule: Schedule | None) -> str:
+    """What a statistic is called without the length of its windows: `volume` for `volume-1h`."""
+    return ident.removesuffix(f"-{schedule}")

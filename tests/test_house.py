@@ -25,6 +25,7 @@ FLOORS = {
         "backlog",
         "backup",
         "engine",
+        "grafana",
         "pluginfile",
         "registry",
         "replay",

@@ -30,6 +30,7 @@ from .routes import (
     openapi,
     page,
     standing,
+    static,
     statistic,
 )
 from .rows.counts import Counts
@@ -44,9 +45,16 @@ PREFLIGHT_SECONDS = 86_400
 
 ROUTES = (
     *(coverage, index, statistic, latest, export, events, health, metrics, openapi),
-    *(dashboard, page, standing, guide),
+    *(dashboard, page, standing, guide, static),
 )
 """Each has a blueprint."""
+
+POLICIES = {
+    "text/html": "default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'; "
+    "script-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'",
+    "image/svg+xml": "default-src 'none'; style-src 'unsafe-inline'",
+}
+"""What a browser may load for them: nothing but from here, and no script that stands in them."""
 
 WATCHERS = (health.blueprint.name, metrics.blueprint.name)
 """What is asked at any rate, by machines."""
@@ -98,8 +106,9 @@ def create_app(
     app.after_request(compression.compress)
     app.after_request(_add_headers)
     app.after_request(etag.finish)
-    for written in (pages.date, pages.days, pages.duration, pages.prose, pages.utc):
+    for written in (pages.date, pages.days, pages.duration, pages.prose, pages.utc, pages.window):
         app.add_template_filter(written)
+    app.add_template_global(static.asset)
     problems.install(app)
     app.before_request(note_route)
     admission.install(app, config["statscache.app.rate_limit"], WATCHERS)
@@ -129,8 +138,6 @@ def _add_headers(response: Response) -> Response:
         response.headers["Access-Control-Allow-Methods"] = "GET, HEAD, OPTIONS"
         response.headers["Access-Control-Allow-Headers"] = "*"
         response.headers["Access-Control-Max-Age"] = str(PREFLIGHT_SECONDS)
-    if response.mimetype in ("text/html", "image/svg+xml"):
-        response.headers["Content-Security-Policy"] = (
-            "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'"
-        )
+    if policy := POLICIES.get(response.mimetype or ""):
+        response.headers["Content-Security-Policy"] = policy
     return response

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import quote
 
 from sqlalchemy.engine import Connection
 
@@ -10,18 +11,24 @@ from ... import charts
 from ...charts import Chart, Series, clock, words
 from ...models import CountModel
 from ...plugins import BasePlugin
+from ...store import aside
 from ...store.progress import Progress
-from ..query import every, picture
+from ...times import moment
+from ..query import every, picture, query
+from ..query.arguments import Arguments
 from ..query.every import DAYS, MONTHS, SECONDS, WEEKS, Every
 from ..query.picture import Picture
 from ..query.query import Query
 from ..rows import drawn
 from ..rows.drawn import Drawn
 from ..rows.rows import Model
+from ..serving import serving
 from . import writing
 from .negotiation import SVG
 
 LONGEST_FILTER = 60
+
+_SAFE = "!$&'()*+,-./:;=?@_~"
 
 SECOND = "seconds"
 SIZES = ((86_400, "days"), (3_600, "hours"), (60, "minutes"))
@@ -38,18 +45,29 @@ def can_draw(plugin: BasePlugin) -> bool:
     return issubclass(plugin.model, CountModel) or bool(plugin.model.number_columns())
 
 
-def plan(
-    plugin: BasePlugin, query: Query, wanted: Picture, known: Progress | None, now: float
-) -> Drawn:
-    """What of the plugin is drawn for `query`.
+def parse(plugin: BasePlugin, arguments: Arguments, wanted: Picture) -> Query:
+    """The rows of the plugin that `wanted` draws.
+
+    Raises:
+        QueryError: an argument is not usable.
+    """
+    if plugin.schedule is not None:
+        arguments = picture.with_windows(arguments, wanted, plugin.model, plugin.schedule.length)
+    here = serving()
+    return query.parse(plugin, plugin.model, arguments, here.config, moment(here.now()))
+
+
+def plan(plugin: BasePlugin, asked: Query, wanted: Picture, known: Progress | None) -> Drawn:
+    """What of the plugin is drawn for `asked`.
 
     Raises:
         QueryError: an argument is not usable for a chart.
     """
     assert plugin.schedule is not None
     if issubclass(plugin.model, CountModel):
-        query = query._replace(shape=picture.shaped(query.shape, plugin.model, wanted))
-    return drawn.plan(query, every.own(plugin.schedule.length), wanted, known, now)
+        asked = asked._replace(shape=picture.shaped(asked.shape, plugin.model, wanted))
+    own = every.own(plugin.schedule.length)
+    return drawn.plan(asked, own, wanted, known, serving().now())
 
 
 def draw(
@@ -76,6 +94,24 @@ def draw(
         notes=notes(made),
     )
     return charts.draw(chart, *wanted)
+
+
+def image(
+    connection: Connection,
+    plugin: BasePlugin,
+    arguments: Arguments,
+    wanted: Picture,
+    known: Progress | None,
+) -> str:
+    """The URL of a picture that is the picture itself: it comes with the page.
+
+    Raises:
+        QueryError: an argument is not usable for a chart.
+    """
+    made = plan(plugin, parse(plugin, arguments, wanted), wanted, known)
+    model = aside.source(connection, plugin.ident, plugin.model)
+    svg = draw(connection, plugin, model, made, wanted)
+    return f"data:image/svg+xml,{quote(svg, safe=_SAFE)}"
 
 
 def notes(made: Drawn) -> list[str]:

@@ -94,7 +94,8 @@ def fields(
         found.append(_choice("kind", "Chart", arguments, _kinds(model, interval)))
     for name in model.key_columns():
         label = name.replace("_", " ").capitalize()
-        values = arguments.get(name, [""])
+        # One more can always be added.
+        values = [*arguments.get(name, ()), ""]
         found.append(Field(name, label, values, hints=hints.get(name, ()), placeholder="any"))
     if sums and model.shown_by():
         pivots = {"": "A row a key", **{by: f"By {by}" for by in model.shown_by()}}

@@ -20,6 +20,14 @@ def date(seconds: float) -> str:
     return f"{time:%b} {time.day}, {time:%H:%M}"
 
 
+def window(start: float, length: int) -> str:
+    """The window of so many seconds that begins then, in UTC: `Jan 5`, `12:00`, `12:00:05`."""
+    time = moment(start)
+    if length >= DAY:
+        return f"{time:%b} {time.day}"
+    return f"{time:%H:%M}" if length >= UNITS["min"] else f"{time:%H:%M:%S}"
+
+
 def days(seconds: float | None) -> str:
     """How long something is kept: `7 days`; None is `for ever`."""
     if seconds is None:

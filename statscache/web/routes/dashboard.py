@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 from flask import Blueprint, redirect, render_template, request, url_for
@@ -16,12 +16,13 @@ from ...store.faults import is_missing_table
 from ...store.progress import Progress
 from ...store.tables import NO_GAPS, RECALLED
 from ...times import epoch, moment
-from ..answers import chart, headline, pages, view
+from ..answers import cards, chart, headline, view
 from ..answers.answers import answer
 from ..answers.headline import Headline
 from ..answers.negotiation import HTML, JSON, MEDIA, Choice, prefer
 from ..query import arguments as args
 from ..query import query
+from ..query.picture import Picture
 from ..rows import rows, silence
 from ..serving import serving
 
@@ -30,29 +31,12 @@ HOURLY, MINUTELY = "volume-1h", "volume-1m"
 
 EVENTS, TOPICS = "release-engineering-event-logs", "latest-message-per-topic"
 MOST_EVENTS, MOST_SILENT = 7, 7
-HOUR, DAY, WEEK = 3_600, 86_400, 7 * 86_400
-SHOWN = ((DAY, 30), (HOUR, 72), (1, 60))
-"""From how many seconds on windows are so many in a small chart."""
-
-SMALL = {"kind": ["spark"], "width": ["240"], "height": ["48"]}
+HOUR, WEEK = 3_600, 7 * 86_400
+RANGE = {"start": ["-8d"]}
+WIDE, NARROW = Picture("line", 1_000, 260), Picture("line", 400, 240)
+"""The rate of the bus, and that on a phone."""
 
 blueprint = Blueprint("dashboard", __name__)
-
-
-class Card(NamedTuple):
-    """What the dashboard shows of a statistic.
-
-    `spark` is the URL of a small chart, or None, and `period` the time that it shows, in words.
-    """
-
-    plugin: BasePlugin
-    name: str
-    summary: str
-    unit: str
-    spark: str | None
-    period: str
-    known: Progress | None
-    headline: Headline | None
 
 
 @blueprint.get("/")
@@ -73,8 +57,10 @@ def index() -> AnyResponse:
     except DBAPIError as error:
         if not is_missing_table(error):
             raise
-        parts = {"cards": [_card(None, one, None) for one in shown]}
-    body = render_template("dashboard.html", wanted=wanted, total=len(plugins), **parts)
+        parts = {"cards": cards.read(None, shown, {})}
+    body = render_template(
+        "dashboard.html", wanted=wanted, number=len(shown), total=len(plugins), **parts
+    )
     return answer(Choice(HTML, MEDIA[HTML][0]), body, arguments)
 
 
@@ -87,9 +73,7 @@ def _matches(plugin: BasePlugin, wanted: str) -> bool:
 def _read(connection: Connection, shown: list[BasePlugin], *, is_whole: bool) -> dict[str, Any]:
     """The parts of the page; of a search there are only cards."""
     known = progress.read_all(connection)
-    parts: dict[str, Any] = {
-        "cards": [_card(connection, one, known.get(one.ident)) for one in shown]
-    }
+    parts: dict[str, Any] = {"cards": cards.read(connection, shown, known)}
     if is_whole:
         running = [one for ident, one in known.items() if ident in serving().plugins]
         parts |= {
@@ -105,35 +89,6 @@ def _read(connection: Connection, shown: list[BasePlugin], *, is_whole: bool) ->
     return parts
 
 
-def _card(connection: Connection | None, plugin: BasePlugin, known: Progress | None) -> Card:
-    newest, is_kept = None, plugin.model is not None
-    if connection is not None and known is not None and is_kept:
-        newest = headline.read(connection, plugin, known)
-    return Card(
-        plugin,
-        view.title(plugin),
-        view.summary(plugin),
-        headline.unit(plugin) if is_kept else "",
-        *_spark(plugin),
-        known,
-        newest,
-    )
-
-
-def _spark(plugin: BasePlugin) -> tuple[str | None, str]:
-    """The URL of a small chart, and the time that it shows."""
-    if plugin.schedule is None or not chart.can_draw(plugin):
-        return None, ""
-    length = plugin.schedule.length
-    seconds = length * next(number for least, number in SHOWN if length >= least)
-    arguments = {**SMALL, "start": [f"-{seconds}s"]}
-    name = headline.figure(plugin.model)
-    if name is not None:
-        arguments["fields"] = [f"timestamp,{name}"]
-    path = url_for("statistic.page", name=f"{plugin.ident}.svg")
-    return view.url(path, arguments), pages.duration(seconds)
-
-
 def _rate(connection: Connection, known: dict[str, Progress]) -> dict[str, Any] | None:
     """The messages of the last whole hour, and of the same hour a week before."""
     newest = _newest(connection, known, HOURLY)
@@ -141,11 +96,9 @@ def _rate(connection: Connection, known: dict[str, Progress]) -> dict[str, Any] 
         return None
     before = headline.at(connection, serving().plugins[HOURLY], newest.start - WEEK)
     change = newest.value / before.value - 1 if before and before.value else None
-    path = url_for("statistic.page", name=f"{HOURLY}.svg")
-    sizes = {"wide": ("1000", "260"), "narrow": ("400", "240")}
     charts = {
-        name: view.url(path, {"start": ["-8d"], "width": [width], "height": [height]})
-        for name, (width, height) in sizes.items()
+        name: chart.image(connection, serving().plugins[HOURLY], RANGE, size, known[HOURLY])
+        for name, size in (("wide", WIDE), ("narrow", NARROW))
     }
     return {"newest": newest, "before": before, "change": change, "ident": HOURLY, **charts}
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 from urllib.parse import urlencode, urljoin
 
+import orjson
 import sqlalchemy as sa
 from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
 from markupsafe import Markup
 from sqlalchemy.engine import Connection
 from werkzeug.wrappers import Response as AnyResponse
 
+from ...grafana import dashboard, panel
 from ...message import EVERYBODY
 from ...models import CountModel
 from ...plugins import BasePlugin
@@ -20,14 +22,14 @@ from ...store.tables import NO_GAPS
 from ...times import moment
 from ..answers import chart, form, pagination, view, writing
 from ..answers.description import describe
-from ..answers.negotiation import HTML
+from ..answers.negotiation import HTML, JSON, MEDIA
 from ..answers.problems import respond
 from ..query import arguments as args
 from ..query import cursors, picture, query
 from ..query.arguments import Arguments
 from ..query.picture import CALENDAR
 from ..query.query import PAGING, Query
-from ..rows import newest, rows
+from ..rows import keys, newest, rows
 from ..serving import find, serving
 from . import statistic
 
@@ -35,7 +37,10 @@ ROWS = 25
 """On a page, unless it is asked for more."""
 
 WIDE, NARROW = (1_000, 320), (400, 280)
-"""Pixels of a chart, and of one on a phone."""
+"""Pixels of a chart, and of one on a phone; those of a calendar, and of a sum, are its own."""
+
+OF_KEYS = ("pivot", "top")
+"""Arguments that a dashboard keeps, beside columns: its reader chooses the time."""
 
 OF_TABLES = frozenset((*PAGING, "links", "order", "time"))
 """Arguments that mean nothing for a chart."""
@@ -65,11 +70,24 @@ def index(name: str) -> AnyResponse:
         return redirect(f"{url_for('.index', name=name)}{'?' if kept else ''}{kept}")
     asked = _asked(plugin)
     with serving().store.reading() as connection:
-        known = progress.read(connection, plugin.ident)
-        if asked.is_drawn:
-            wanted = picture.parse(_of_chart(asked.arguments))
-            chart.plan(plugin, asked.query, wanted, known, serving().now())
-        return Response(_render(connection, asked, known))
+        return Response(_render(connection, asked, progress.read(connection, plugin.ident)))
+
+
+@blueprint.get("/<name>/grafana", strict_slashes=False)
+def grafana(name: str) -> Response:
+    """The same view as a dashboard to be imported in Grafana, where time is chosen."""
+    plugin, suffix = find(name)
+    if suffix is not None or plugin.model is None:
+        abort(respond(404, "No page is called so; / leads to those that there are."))
+    arguments = _asked(plugin).arguments
+    of_keys = (*plugin.model.columns(), *OF_KEYS)
+    kept = {name: values for name, values in arguments.items() if name in of_keys}
+    made = panel(plugin.ident, view.summary(plugin), plugin.model, kept)
+    board = dashboard(view.title(plugin), request.url_root.rstrip("/"), [made])
+    response = Response(orjson.dumps(board, option=orjson.OPT_INDENT_2), mimetype=MEDIA[JSON][0])
+    file = f"{plugin.ident}.grafana.json"
+    response.headers.set("Content-Disposition", "attachment", filename=file)
+    return response
 
 
 def _asked(plugin: BasePlugin) -> Asked:
@@ -106,28 +124,28 @@ def _render(connection: Connection, asked: Asked, known: Progress | None) -> str
     wanted = wanted._replace(each=query.each(plugin, asked.rows))
     page, links = _table(connection, model, wanted, asked)
     debts = owed.still(connection)
-    told = describe(plugin, config, known, progress.history(debts, plugin.ident))
-    charts = _charts(asked)
-    fields = form.fields(
-        plugin,
-        asked.arguments,
-        told["retention"],
-        _first(connection, model, asked),
-        _keys(page),
-        is_drawn=asked.is_drawn,
-    )
+    archive = config["statscache.datagrepper.endpoint"]
+    history = progress.history(debts, plugin.ident) if archive else None
+    told = describe(plugin, config, known, history)
+    pictures = _pictures(asked)
+    hints = _hints(connection, model, asked.query)
+    first = _first(connection, model, asked)
+    kept = told["retention"]
+    fields = form.fields(plugin, asked.arguments, kept, first, hints, is_drawn=asked.is_drawn)
     return render_template(
         "page.html",
         statistic=told,
         name=view.title(plugin),
         fields=fields,
         kept=list(form.kept(asked.arguments, fields)),
-        charts=charts,
+        charts=[
+            chart.image(connection, plugin, one, picture.parse(one), known) for one in pictures
+        ],
         table=_captioned(writing.write(connection, plugin, model, wanted, page, HTML), plugin),
         is_empty=not page.rows,
         links=links,
         gaps=[one for one in debts if _is_gap(one, plugin.ident)],
-        **_ways(asked, charts),
+        **_ways(asked, pictures),
     )
 
 
@@ -150,36 +168,39 @@ def _captioned(table: str, plugin: BasePlugin) -> Markup:
     return Markup(table.replace("<table>", caption, 1))
 
 
-def _charts(asked: Asked) -> list[str]:
-    """The URLs of the chart: a wide one, and one for phones where that has room."""
+def _pictures(asked: Asked) -> list[Arguments]:
+    """What of the chart is drawn: a wide one, and one for phones where that has room."""
     if not asked.is_drawn:
         return []
-    path = url_for("statistic.page", name=f"{asked.plugin.ident}.svg")
-    sizes = [WIDE, NARROW]
-    if args.one(asked.arguments, "kind") == CALENDAR:
-        return [view.url(path, _of_chart(asked.arguments))]
-    if not issubclass(asked.plugin.model, CountModel):
-        sizes.pop()
-    return [
-        view.url(
-            path, {**_of_chart(asked.arguments), "width": [str(width)], "height": [str(height)]}
-        )
-        for width, height in sizes
-    ]
+    given = _of_chart(asked.arguments)
+    if args.one(given, "kind") == CALENDAR:
+        return [given]
+    sizes = (WIDE, NARROW) if issubclass(asked.plugin.model, CountModel) else (WIDE,)
+    return [{**given, "width": [str(width)], "height": [str(height)]} for width, height in sizes]
 
 
-def _ways(asked: Asked, charts: list[str]) -> dict[str, Any]:
+def _ways(asked: Asked, pictures: list[Arguments]) -> dict[str, Any]:
     """Where the same is had by programs, and in other pages."""
     name = asked.plugin.ident
     export = url_for("export.index", name=name, suffix="csv")
     export = view.url(export, asked.rows, view.OF_A_PAGE)
+    image = url_for("statistic.page", name=f"{name}.svg")
+    keys_of = {key: asked.rows[key] for key in asked.plugin.model.columns() if key in asked.rows}
     return {
         "rows": view.url(url_for("statistic.page", name=f"{name}.json"), asked.rows),
         "export": export,
         "latest": url_for("latest.index", name=name),
         "curl": view.curl(export),
-        "image": urljoin(request.host_url, charts[0]) if charts else None,
+        "tag": _tag(view.url(image, pictures[0]), asked.plugin) if pictures else None,
+        "grafana": view.url(url_for(".grafana", name=name), asked.arguments),
+        "events": view.url(url_for("events.index", name=name), keys_of),
     }
+
+
+def _tag(path: str, plugin: BasePlugin) -> str:
+    """The HTML that shows a picture."""
+    tag = Markup('<img src="{}" alt="{}">')
+    return str(tag.format(urljoin(request.host_url, path), view.title(plugin)))
 
 
 def _first(connection: Connection, model: rows.Model, asked: Asked) -> str | None:
@@ -188,12 +209,9 @@ def _first(connection: Connection, model: rows.Model, asked: Asked) -> str | Non
     return first.date().isoformat() if first and asked.plugin.schedule else None
 
 
-def _keys(page: rows.Page) -> dict[str, list[str]]:
-    """The texts that each column of the page has."""
-    return {
-        name: sorted({row[place] for row in page.rows if isinstance(row[place], str)})
-        for place, name in enumerate(page.columns)
-    }
+def _hints(connection: Connection, model: rows.Model, asked: Query) -> dict[str, list[str]]:
+    """Keys to choose from, of each key column."""
+    return {name: keys.lately(connection, model, name, asked) for name in model.key_columns()}
 
 
 def _is_gap(debt: owed.Debt, ident: str) -> bool:

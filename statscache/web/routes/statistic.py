@@ -107,13 +107,11 @@ def _page(
 
 def _chart(plugin: BasePlugin, arguments: Arguments, choice: Choice) -> Response:
     """A picture of all windows of the range."""
-    wanted, now = picture.parse(arguments), serving().now()
-    if plugin.schedule is not None:
-        arguments = picture.with_windows(arguments, wanted, plugin.model, plugin.schedule.length)
-    asked = query.parse(plugin, plugin.model, arguments, serving().config, moment(now))
+    wanted = picture.parse(arguments)
+    asked = chart.parse(plugin, arguments, wanted)
     with serving().store.reading() as connection:
         known = progress.read(connection, plugin.ident)
-        made = chart.plan(plugin, asked, wanted, known, now)
+        made = chart.plan(plugin, asked, wanted, known)
         model = aside.source(connection, plugin.ident, plugin.model)
         seen = (wanted, made.seen, chart.notes(made))
         common = headers(connection, plugin, model, made.query, choice, seen)

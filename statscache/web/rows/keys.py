@@ -9,6 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ...errors import QueryError
+from ...models import BaseModel
+from ...times import moment
 from ..query.query import Query
 from ..query.shape import MOST_KEYS
 from . import folding, span
@@ -18,6 +20,9 @@ Key = tuple[str, ...]
 """The text of each key column that is shown."""
 
 TIMESTAMP = "timestamp"
+LATELY = 2_000
+"""Rows in which keys are looked for."""
+
 REST = "other"
 """What the keys that `top` leaves out are called, all of them together."""
 
@@ -49,6 +54,20 @@ def shown(connection: Connection, model: Model, query: Query) -> Keys:
         by = _grouped(by, names, names.get(rest))
     columns = [*names.values(), *([rest] if rest else [])]
     return Keys(by, _titles([key for (key,) in columns]) if shape.pivot is not None else None)
+
+
+def lately(connection: Connection, model: type[BaseModel], column: str, query: Query) -> list[str]:
+    """Keys in `column` among the newest rows in the time of `query`, in order; all have a text."""
+    start, stop = map(moment, span.asked(query))
+    rows = (
+        sa.select(getattr(model, column).label("key"))
+        .where(model.timestamp >= start, model.timestamp < stop)
+        .order_by(model.timestamp.desc())
+        .limit(LATELY)
+        .subquery()
+    )
+    keys = sa.select(rows.c.key).where(rows.c.key != "").distinct().order_by(rows.c.key)
+    return [str(key) for key in connection.scalars(keys)]
 
 
 def _columns(model: Model, query: Query) -> list[sa.ColumnElement[Any]]:

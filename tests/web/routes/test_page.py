@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -34,7 +35,8 @@ def test_lines_to_copy_ask_for_just_this_view(client):
     text = client.get(f"{BUILDS}?start=-3h&state=failed&kind=bar", headers=BROWSER).text
     curl = "curl -s &#39;http://localhost/api/builds-by-state-1h/export.csv?start=-3h&amp;state=failed&#39;"
     assert curl in text
-    image = re.search(r'&lt;img src="(http://localhost[^"]*)"', text)[1].replace("&amp;", "&")
+    tag = re.search("<code>(&lt;img.*?)</code>", text)[1]
+    image = unescape(re.search('src="(http://localhost[^"]*)"', unescape(tag))[1])
     asked = parse_qs(urlsplit(image).query)
     assert (asked["kind"], asked["start"], asked["state"]) == (["bar"], ["-3h"], ["failed"])
     assert client.get(image).mimetype == "image/svg+xml"
