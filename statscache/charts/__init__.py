@@ -2,5 +2,6 @@
 
 from .chart import Chart, Series
 from .drawing import KINDS, draw, room
+from .reading import reading
 
-__all__ = ["KINDS", "Chart", "Series", "draw", "room"]
+__all__ = ["KINDS", "Chart", "Series", "draw", "reading", "room"]

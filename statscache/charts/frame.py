@@ -43,9 +43,14 @@ class Plot(NamedTuple):
 
 
 def document(
-    chart: Chart, kind: str, size: tuple[int, int], body: Iterable[str], css: str = style.CSS
+    chart: Chart,
+    kind: str,
+    size: tuple[int, int],
+    body: Iterable[str],
+    css: str = style.CSS,
+    plot: Plot | None = None,
 ) -> str:
-    """The whole picture."""
+    """The whole picture; of a `plot` it tells where that is: left, right, top, bottom."""
     name, (width, height) = f"{chart.name}-{kind}", size
     told = [
         svg.element("title", svg.escape(chart.title), id=f"{name}-title"),
@@ -61,7 +66,12 @@ def document(
         viewBox=f"0 0 {width} {height}",
         role="img",
         aria_labelledby=f"{name}-title {name}-desc",
+        **({} if plot is None else {"data_plot": _place(plot)}),
     )
+
+
+def _place(plot: Plot) -> str:
+    return " ".join(map(svg.short, (plot.x.first, plot.x.last, plot.y.last, plot.y.first)))
 
 
 def heading(chart: Chart, width: int, mark: Mark) -> tuple[list[str], int]:
@@ -105,7 +115,7 @@ def hatch(chart: Chart) -> str:
 def colour(chart: Chart, index: int) -> str:
     """What the classes of a series end in: `s0` has its stroke, `f0` its fill."""
     is_rest = index < len(chart.series) and chart.series[index].is_rest
-    return "r" if is_rest else str(index % len(style.SERIES))
+    return style.REST_NAME if is_rest else str(index % len(style.SERIES))
 
 
 def legend(

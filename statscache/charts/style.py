@@ -30,6 +30,8 @@ SERIES = (
 )
 REST = ("#8b949e", "#6e7781")
 
+REST_NAME = "r"
+
 STEPS = (
     ("#ebeef1", "#1a2028"),
     ("#a9d3f5", "#12395e"),
@@ -58,8 +60,13 @@ def css(*, is_small: bool = False) -> str:
     return f"{fixed}{light}@media (prefers-color-scheme:dark){{{dark}}}"
 
 
+def series(name: str) -> tuple[str, str]:
+    """The colours of a series, on white and on black; `r` is what is left of many."""
+    return REST if name == REST_NAME else SERIES[int(name)]
+
+
 def _scheme(index: int, is_small: bool) -> str:
-    colours = {str(number): pair for number, pair in enumerate(SERIES)} | {"r": REST}
+    colours = {str(number): pair for number, pair in enumerate(SERIES)} | {REST_NAME: REST}
     series = "".join(
         f".s{name}{{stroke:{colour[index]}}}.f{name}{{fill:{colour[index]}}}"
         for name, colour in colours.items()

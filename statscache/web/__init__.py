@@ -14,7 +14,8 @@ from .. import hubconfig, registry
 from ..config import Config
 from ..store import Store
 from . import admission
-from .answers import compression, etag, pages, problems
+from .answers import chart, compression, etag, pages, problems
+from .answers.shared import Shared
 from .live.telling import Teller
 from .live.watcher import Watcher
 from .routes import (
@@ -97,6 +98,7 @@ def create_app(
         requests=requests,
         exports=Semaphore(export.AT_ONCE),
         live=Watcher(store, Teller(plugins, config, now).tell, requests.live_readers),
+        dashboard=Shared(),
         now=now,
     )
     for route in ROUTES:
@@ -108,6 +110,7 @@ def create_app(
     app.after_request(etag.finish)
     for written in (pages.date, pages.days, pages.duration, pages.prose, pages.utc, pages.window):
         app.add_template_filter(written)
+    app.add_template_filter(chart.reading)
     app.add_template_global(static.asset)
     problems.install(app)
     app.before_request(note_route)

@@ -14,6 +14,7 @@ from ..plugins import BasePlugin
 from ..registry import Skipped
 from ..store import Store
 from .answers.problems import respond
+from .answers.shared import Shared
 from .live.watcher import Watcher
 from .rows.counts import Counts
 from .traffic import Requests
@@ -45,6 +46,7 @@ class Serving(NamedTuple):
     requests: Requests
     exports: Semaphore
     live: Watcher
+    dashboard: Shared
     now: Callable[[], float]
 
 

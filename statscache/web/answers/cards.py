@@ -92,4 +92,4 @@ def _spark(connection: Connection, plugin: BasePlugin, known: Progress) -> tuple
     name = headline.figure(plugin.model)
     fields = {} if name is None else {"fields": [f"timestamp,{name}"]}
     arguments = {"start": [f"-{seconds}s"], **fields}
-    return chart.image(connection, plugin, arguments, SMALL, known), pages.duration(seconds)
+    return chart.image(connection, plugin, arguments, SMALL, known).url, pages.duration(seconds)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 from urllib.parse import quote
 
+import orjson
 from sqlalchemy.engine import Connection
 
 from ... import charts
@@ -70,10 +72,17 @@ def plan(plugin: BasePlugin, asked: Query, wanted: Picture, known: Progress | No
     return drawn.plan(asked, own, wanted, known, serving().now())
 
 
-def draw(
+class Image(NamedTuple):
+    """A picture whose `url` is the picture itself, so that it comes with its page."""
+
+    url: str
+    chart: Chart
+
+
+def compose(
     connection: Connection, plugin: BasePlugin, model: Model, made: Drawn, wanted: Picture
-) -> str:
-    """The picture."""
+) -> Chart:
+    """What the picture shows."""
     if issubclass(plugin.model, CountModel):
         series = drawn.read(connection, model, made)
         unit, is_rate = _unit(plugin, plugin.model, made.query)
@@ -81,7 +90,7 @@ def draw(
         series = drawn.read_stored(connection, model, made, wanted)
         unit, is_rate = plugin.unit or plugin.model.number_columns()[0], True
     unit, series = _readable(unit, series)
-    chart = Chart(
+    return Chart(
         name=re.sub("[^a-z0-9]+", "-", plugin.ident).strip("-") or "statistic",
         title=str(plugin.name)[:1].upper() + str(plugin.name)[1:],
         unit=unit,
@@ -93,7 +102,6 @@ def draw(
         is_rate=is_rate,
         notes=notes(made),
     )
-    return charts.draw(chart, *wanted)
 
 
 def image(
@@ -102,16 +110,21 @@ def image(
     arguments: Arguments,
     wanted: Picture,
     known: Progress | None,
-) -> str:
-    """The URL of a picture that is the picture itself: it comes with the page.
+) -> Image:
+    """The picture for a page.
 
     Raises:
         QueryError: an argument is not usable for a chart.
     """
     made = plan(plugin, parse(plugin, arguments, wanted), wanted, known)
     model = aside.source(connection, plugin.ident, plugin.model)
-    svg = draw(connection, plugin, model, made, wanted)
-    return f"data:image/svg+xml,{quote(svg, safe=_SAFE)}"
+    shown = compose(connection, plugin, model, made, wanted)
+    return Image(f"data:image/svg+xml,{quote(charts.draw(shown, *wanted), safe=_SAFE)}", shown)
+
+
+def reading(chart: Chart) -> str:
+    """What can be read off it, as JSON for the page."""
+    return orjson.dumps(charts.reading(chart)).decode()
 
 
 def notes(made: Drawn) -> list[str]:

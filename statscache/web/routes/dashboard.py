@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from ...plugins import BasePlugin
 from ...store import aside, owed, progress
 from ...store.faults import is_missing_table
+from ...store.owed import Debt
 from ...store.progress import Progress
 from ...store.tables import NO_GAPS, RECALLED
 from ...times import epoch, moment
@@ -36,6 +37,9 @@ RANGE = {"start": ["-8d"]}
 WIDE, NARROW = Picture("line", 1_000, 260), Picture("line", 400, 240)
 """The rate of the bus, and that on a phone."""
 
+MOMENT = 2
+"""Seconds that a page may be late."""
+
 blueprint = Blueprint("dashboard", __name__)
 
 
@@ -49,19 +53,46 @@ def index() -> AnyResponse:
     given = request.query_string if request.query_string != b"q=" else b""
     arguments = args.parse(given, ("q",))
     wanted = (args.one(arguments, "q") or "").strip()
-    plugins = serving().plugins.values()
-    shown = [one for one in plugins if _matches(one, wanted)]
     try:
         with serving().store.reading() as connection:
-            parts = _read(connection, shown, is_whole=not wanted)
+            body = _whole(connection) if not wanted else _found(connection, wanted)
     except DBAPIError as error:
         if not is_missing_table(error):
             raise
-        parts = {"cards": cards.read(None, shown, {})}
-    body = render_template(
-        "dashboard.html", wanted=wanted, number=len(shown), total=len(plugins), **parts
-    )
+        body = _found(None, wanted)
     return answer(Choice(HTML, MEDIA[HTML][0]), body, arguments)
+
+
+def _whole(connection: Connection) -> str:
+    """The page; it is another one when anything is counted or missed, and as time passes."""
+    known, debts = progress.read_all(connection), owed.still(connection)
+    now = serving().now()
+    key = (request.url_root, now // MOMENT, repr(known), repr(debts))
+
+    def make() -> str:
+        return _render("", connection, known, **_parts(connection, known, debts, now))
+
+    return serving().dashboard.get(key, make)
+
+
+def _found(connection: Connection | None, wanted: str) -> str:
+    """The cards of what is found alone."""
+    return _render(wanted, connection, progress.read_all(connection) if connection else {})
+
+
+def _render(
+    wanted: str, connection: Connection | None, known: dict[str, Progress], **parts: Any
+) -> str:
+    plugins = serving().plugins.values()
+    shown = [one for one in plugins if _matches(one, wanted)]
+    return render_template(
+        "dashboard.html",
+        wanted=wanted,
+        number=len(shown),
+        total=len(plugins),
+        cards=cards.read(connection, shown, known),
+        **parts,
+    )
 
 
 def _matches(plugin: BasePlugin, wanted: str) -> bool:
@@ -70,23 +101,21 @@ def _matches(plugin: BasePlugin, wanted: str) -> bool:
     return all(word in text for word in wanted.lower().split())
 
 
-def _read(connection: Connection, shown: list[BasePlugin], *, is_whole: bool) -> dict[str, Any]:
-    """The parts of the page; of a search there are only cards."""
-    known = progress.read_all(connection)
-    parts: dict[str, Any] = {"cards": cards.read(connection, shown, known)}
-    if is_whole:
-        running = [one for ident, one in known.items() if ident in serving().plugins]
-        parts |= {
-            "rate": _rate(connection, known),
-            "minute": _newest(connection, known, MINUTELY),
-            "complete": min((one.complete_until for one in running), default=None),
-            "suspended": [one.ident for one in running if one.suspended],
-            "gaps": _gaps(connection),
-            "events": _events(connection, known),
-            "silent": _silent(connection, known),
-            "now": serving().now(),
-        }
-    return parts
+def _parts(
+    connection: Connection, known: dict[str, Progress], debts: list[Debt], now: float
+) -> dict[str, Any]:
+    """What stands above the cards."""
+    running = [one for ident, one in known.items() if ident in serving().plugins]
+    return {
+        "rate": _rate(connection, known),
+        "minute": _newest(connection, known, MINUTELY),
+        "complete": min((one.complete_until for one in running), default=None),
+        "suspended": [one.ident for one in running if one.suspended],
+        "gaps": sum(one.reason not in (*NO_GAPS, RECALLED) for one in debts),
+        "events": _events(connection, known),
+        "silent": _silent(connection, known),
+        "now": now,
+    }
 
 
 def _rate(connection: Connection, known: dict[str, Progress]) -> dict[str, Any] | None:
@@ -97,7 +126,7 @@ def _rate(connection: Connection, known: dict[str, Progress]) -> dict[str, Any] 
     before = headline.at(connection, serving().plugins[HOURLY], newest.start - WEEK)
     change = newest.value / before.value - 1 if before and before.value else None
     charts = {
-        name: chart.image(connection, serving().plugins[HOURLY], RANGE, size, known[HOURLY])
+        name: chart.image(connection, serving().plugins[HOURLY], RANGE, size, known[HOURLY]).url
         for name, size in (("wide", WIDE), ("narrow", NARROW))
     }
     return {"newest": newest, "before": before, "change": change, "ident": HOURLY, **charts}
@@ -109,10 +138,6 @@ def _newest(connection: Connection, known: dict[str, Progress], ident: str) -> H
         return None
     found = headline.read(connection, plugin, known[ident])
     return None if found is None or found.value is None else found
-
-
-def _gaps(connection: Connection) -> int:
-    return sum(one.reason not in (*NO_GAPS, RECALLED) for one in owed.still(connection))
 
 
 def _events(connection: Connection, known: dict[str, Progress]) -> list[dict[str, Any]] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, abort, request
 from sqlalchemy.engine import Connection
 
-from ... import times
+from ... import charts, times
 from ...plugins import BasePlugin
 from ...store import aside, owed, progress
 from ...times import moment
@@ -117,8 +117,8 @@ def _chart(plugin: BasePlugin, arguments: Arguments, choice: Choice) -> Response
         common = headers(connection, plugin, model, made.query, choice, seen)
         response = etag.not_modified(common.get("ETag"))
         if response is None:
-            body = chart.draw(connection, plugin, model, made, wanted)
-            response = answer(choice, body, arguments)
+            shown = chart.compose(connection, plugin, model, made, wanted)
+            response = answer(choice, charts.draw(shown, *wanted), arguments)
     response.headers.update(common)
     return response
 

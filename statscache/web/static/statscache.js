@@ -5,6 +5,7 @@
 
   const MINUTE = 60_000;
   const TYPING = 250; // milliseconds until what is typed is searched for
+  const ANEW = { headers: { Accept: "text/html" }, cache: "no-cache" };
   const SHARE = 10; // a page that took a second to come rests for ten
 
   const main = document.querySelector("main");
@@ -19,7 +20,7 @@
   async function show(url, { withForms }) {
     underway?.abort();
     const mine = (underway = new AbortController());
-    const response = await fetch(url, { headers: { Accept: "text/html" }, signal: mine.signal });
+    const response = await fetch(url, { ...ANEW, signal: mine.signal });
     const text = await response.text();
     if (!response.ok) throw new Error(response.statusText);
     const page = new DOMParser().parseFromString(text, "text/html");
@@ -32,6 +33,7 @@
       });
     }
     document.title = page.title;
+    document.dispatchEvent(new CustomEvent("statscache:shown", { detail: { isSame: !withForms } }));
     return response.url;
   }
 
@@ -155,6 +157,7 @@
     }
   });
 
+  document.addEventListener("statscache:visit", ({ detail }) => visit(detail, "pushState"));
   addEventListener("popstate", () => visit(location.href, "replaceState"));
   document.addEventListener("visibilitychange", () => {
     listen();

@@ -38,10 +38,10 @@ class Releng(BasePlugin):
 class Volume(Count):
     """Messages on the bus."""
 
-    name, interval, unit = "volume", timedelta(hours=1), "messages"
+    name, unit = "volume", "messages"
 
 
-watched = [Topics, Releng, Volume]
+watched = [Topics, Releng, *Volume.at(timedelta(days=1), timedelta(minutes=1), timedelta(hours=1))]
 
 
 @pytest.fixture
@@ -56,7 +56,8 @@ def watching(uri: str) -> Iterator[FlaskClient]:
     topics, releng, volume = (serving(app).plugins[ident].model for ident in idents)
     counted = CHECKPOINT["complete_until"]
     with writing(app) as connection, Session(connection) as session:
-        topics.metadata.create_all(connection, [one.__table__ for one in (topics, releng, volume)])
+        models = [one.model for one in serving(app).plugins.values()]
+        topics.metadata.create_all(connection, [one.__table__ for one in models])
         ages = {
             "now": HOUR,
             "since.yesterday": 25 * HOUR,

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
+import sqlalchemy as sa
+
+from statscache.store import tables
+
+from ..conftest import writing
 from ..reading import BROWSER, page
 
 BUILDS = "/web/builds-by-state-1h"
@@ -60,3 +66,38 @@ def test_an_open_gap_is_told_of(watching):
     text = watching.get("/", headers=BROWSER).text
     assert '<dt>Gaps</dt>\n<dd class="big">1</dd>' in text
     assert "Some may have been heard in a gap." in text
+
+
+def test_statistics_of_one_family_stand_on_one_card_the_shortest_windows_first(watching):
+    text = watching.get("/", headers=BROWSER).text
+    card = text.partition('id="card-volume-1m"')[2].partition("</ul>\n</li>")[0]
+    leading = re.findall('class="tag" href="/web/([^"]*)"', card)
+    assert leading == ["volume-1m", "volume-1h", "volume-1d"]
+    assert text.count('<h3><a href="/web/volume-1m">Volume</a></h3>') == 1
+
+
+def test_a_card_has_a_small_chart_that_comes_with_the_page(client):
+    pictures = page(client, "/").images
+    assert pictures
+    assert all(one.startswith("data:image/svg+xml,%3Csvg") for one in pictures)
+
+
+def test_a_card_gives_its_rows_as_csv_as_a_line_for_a_shell_and_to_grafana(client):
+    found = page(client, "/")
+    ways = [one for one in found.all("a") if "builds-by-state-1h" in one.get("aria-label", "")]
+    assert [one["href"] for one in ways[1:]] == [
+        "/api/builds-by-state-1h/export.csv",
+        "/web/builds-by-state-1h#take",
+        "/web/builds-by-state-1h/grafana",
+    ]
+    assert ways[2]["data-copy"] == ("curl -s http://localhost/api/builds-by-state-1h/export.csv")
+
+
+def test_the_whole_dashboard_is_made_once_until_something_is_counted(watching):
+    ask = partial(watching.get, "/", headers=BROWSER)
+    tag = ask().headers["ETag"]
+    assert ask().headers["ETag"] == tag
+    assert ask(headers={**BROWSER, "If-None-Match": tag}).status_code == 304
+    with writing(watching.application) as connection:
+        connection.execute(sa.update(tables.checkpoint).values(suspended="it fails"))
+    assert "suspended: latest-message-per-topic" in ask().text

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from html import unescape
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
@@ -80,3 +81,48 @@ def test_a_page_says_how_long_rows_are_kept_until_when_they_are_whole_and_what_i
     text = client.get(BUILDS, headers=BROWSER).text
     for said in ("for ever", "2026-01-07 23:59:59", "none is open", "9 messages; 1 came too late"):
         assert said in text
+
+
+def test_one_more_key_can_always_be_chosen_out_of_those_there_are(client):
+    found = page(client, f"{BUILDS}?state=failed")
+    states = [one["value"] for one in found.all("input") if one.get("name") == "state"]
+    assert states == ["failed", ""]
+    hints = [one["value"] for one in found.all("option") if "selected" not in one]
+    assert {"canceled", "failed"} <= {*hints}
+
+
+def test_a_page_listens_to_the_keys_that_it_shows(client):
+    (main,) = page(client, f"{BUILDS}?state=failed&start=-1d&every=6h").all("main")
+    assert main["data-live"] == "/api/builds-by-state-1h/events?state=failed"
+
+
+def test_the_picture_comes_with_the_page_and_with_what_can_be_read_off_it(client):
+    image = page(client, f"{BUILDS}?start=-3h").all("img")[0]
+    assert 'data-plot="' in unquote(image["src"])
+    read = json.loads(image["data-reading"])
+    assert (len(read["borders"]), len(read["times"]), read["unit"]) == (5, 4, "builds")
+    assert {one["name"] for one in read["series"]} == {"failed", "canceled", 'größe, "quoted"'}
+
+
+def test_grafana_gets_the_keys_of_the_view_and_asks_for_its_own_time(client):
+    path = f"{BUILDS}/grafana?start=-3h&state=failed&state=canceled&every=6h&kind=bar"
+    response = client.get(path)
+    (panel,) = response.json["panels"]
+    (target,) = panel["targets"]
+    url = target["url"].replace("${statscache}", "")
+    assert "state=failed&state=canceled" in url
+    assert "start=${__from}&stop=${__to}&every=${__interval}" in url
+    for name, value in {
+        "__from": "1767744000000",
+        "__to": "1767765600000",
+        "__interval": "2h",
+    }.items():
+        url = url.replace(f"${{{name}}}", value)
+    assert client.get(url).status_code == 200
+    assert response.headers["Content-Disposition"] == (
+        "attachment; filename=builds-by-state-1h.grafana.json"
+    )
+    (_, constant) = response.json["templating"]["list"]
+    assert constant["query"] == "http://localhost"
+    assert client.get(f"{BUILDS}/grafana?nonsense=1").status_code == 400
+    assert client.get("/web/nothing/grafana").status_code == 404

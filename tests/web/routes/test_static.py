@@ -9,7 +9,8 @@ from ..reading import BROWSER, Page
 
 def test_a_file_is_kept_for_ever_under_the_name_of_its_version_only(client):
     (source,) = (
-        one["src"] for one in Page(client.get("/", headers=BROWSER).text).all("script")
+        one["src"]
+        for one in Page(client.get("/", headers=BROWSER).text).all("script")
         if "statscache" in one["src"]
     )
     assert "immutable" in client.get(source).headers["Cache-Control"]
