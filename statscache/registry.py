@@ -42,7 +42,7 @@ ARGUMENTS = frozenset(
 """What requests call their own arguments; a column of that name could not be asked for."""
 
 SUFFIXES = (".csv", ".json", ".ndjson", ".html", ".svg")
-ROUTES = frozenset(("coverage", "openapi"))
+ROUTES = frozenset(("coverage", "events", "openapi"))
 """What stands below `/api/` beside the statistics."""
 
 SETTING = re.compile("[a-z][a-z0-9_]*")

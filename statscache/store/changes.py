@@ -25,6 +25,10 @@ class Mark(NamedTuple):
     tag: int | None
     recalled: bool
 
+    def has_rows_of(self, other: Mark | None) -> bool:
+        """Whether no row has changed between the two."""
+        return other is not None and (self.tag, self.recalled) == (other.tag, other.recalled)
+
 
 class Changes(NamedTuple):
     """The `rows` that were touched, and whether those before `expired` (epoch seconds) went."""
@@ -104,7 +108,7 @@ def since(connection: Connection, ident: str, before: State, now: State) -> Chan
     database, of a backup that was put back, or of another version of the plugin.
     """
     old, new = before.marks.get(ident), now.marks.get(ident)
-    if old == new or (old and new and (old.tag, old.recalled) == (new.tag, new.recalled)):
+    if old == new or (new and new.has_rows_of(old)):
         return Changes([])
     if old is None or new is None or old.recalled != new.recalled or old.revision >= new.revision:
         return None

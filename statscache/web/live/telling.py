@@ -50,6 +50,8 @@ class Teller:
 
         Empty, if there is nothing to tell. `now` is the present state, as `connection` sees it.
         """
+        if topic.arguments is None:
+            return _which(topic, before, now)
         plugin = self._plugins[topic.ident]
         model: Any = plugin.model
         if before is None:
@@ -70,6 +72,22 @@ class Teller:
 def heartbeat(topic: Topic, state: State | None) -> bytes:
     """A comment, so that nobody takes the line for dead; it also says how far one has heard."""
     return (f"id: {topic.event_id(state)}\n: \n\n" if state else ": \n\n").encode()
+
+
+def _which(topic: Topic, before: State | None, now: State) -> bytes:
+    """Which statistics have changed, and to which revision."""
+    marks = {ident: now.marks[ident] for ident in topic.idents if ident in now.marks}
+    if before is None or before.owner != now.owner:
+        changed, why = marks, NEW if before is None else LOST
+    else:
+        known = before.marks
+        changed = {one: mark for one, mark in marks.items() if not mark.has_rows_of(known.get(one))}
+        why = None
+    if not changed and why is None:
+        return b""
+    told = {"changed": {ident: mark.revision for ident, mark in changed.items()}}
+    data = orjson.dumps(told if why is None else {**told, "why": why}).decode()
+    return _event(topic, now, data, why and "reset")
 
 
 def _touched(connection: Connection, topic: Topic, before: State, now: State) -> Changes | None:

@@ -16,14 +16,14 @@ _MARK = re.compile(r"([0-9a-f]{1,16})\.([0-9a-f]{0,16})\.([01])")
 
 
 class Topic(NamedTuple):
-    """The rows of a statistic that a request asks for.
+    """The rows of a statistic that a request asks for, or which of several statistics change.
 
-    `idents` are the statistics that keep their rows in its table, itself the first. `made_by` names
-    the versions of the software that writes the rows.
+    `idents` are the statistics that keep their rows in its table, itself the first; or the several,
+    which have no `arguments`. `made_by` names the versions of the software that writes the rows.
     """
 
     idents: tuple[str, ...]
-    arguments: tuple[tuple[str, tuple[str, ...]], ...]
+    arguments: tuple[tuple[str, tuple[str, ...]], ...] | None
     made_by: str
 
     @property
@@ -33,7 +33,7 @@ class Topic(NamedTuple):
     @property
     def asked(self) -> Arguments:
         """The arguments of the request."""
-        return {name: list(values) for name, values in self.arguments}
+        return {name: list(values) for name, values in self.arguments or ()}
 
     def event_id(self, state: State) -> str:
         """How far somebody has heard who knows the rows of `state`."""

@@ -1,4 +1,7 @@
-"""`GET /api/IDENT/events`: what changes in the rows of a statistic, as Server-Sent Events."""
+"""`GET /api/IDENT/events`: what changes in the rows of a statistic, as Server-Sent Events.
+
+And `GET /api/events`: which statistics change.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from flask import Blueprint, Response, abort, request
 from ...errors import QueryError
 from ...models import BaseModel
 from ...plugins import BasePlugin
+from ...store import progress
 from ...times import moment
 from ..answers.problems import respond
 from ..live import telling
@@ -26,6 +30,8 @@ SINGLE = ("start", "time")
 ARGUMENTS = REPEATABLE.union(SINGLE)
 """And the columns."""
 
+IDENT = "ident"
+
 HELD = 500
 """Readers at once, unasked, where they need no threads."""
 
@@ -35,6 +41,23 @@ THREADED = 4
 RETRY_SECONDS = 10
 
 blueprint = Blueprint("events", __name__, url_prefix="/api")
+
+
+@blueprint.get("/events", strict_slashes=False)
+def several() -> Response:
+    """A stream of which statistics change: of all that keep rows, or of those that are named."""
+    arguments = args.parse(request.query_string, (), (IDENT,))
+    plugins = serving().plugins
+    kept = {ident: None for ident, plugin in plugins.items() if plugin.model is not None}
+    for ident in arguments.get(IDENT, ()):
+        if ident not in kept:
+            raise QueryError(IDENT, ident, "a statistic that keeps rows; GET /api/ lists them")
+    wanted = dict.fromkeys(arguments.get(IDENT, kept))
+    shared = (one for ident in wanted for one in serving().sources[ident].sharing)
+    with serving().store.reading() as connection:
+        # Where there is no database, this is the last moment to say so.
+        progress.read_all(connection)
+    return _stream(Topic((*wanted, *(one for one in shared if one not in wanted)), None, ""))
 
 
 @blueprint.get("/<name>/events", strict_slashes=False)

@@ -106,6 +106,7 @@ def describe_api(prefix: str) -> Described:
     paths = {
         "/api/": _get("index", "Which statistics there are", _index(), INDEX),
         "/api/coverage": _get("coverage", "When the daemon listened", coverage, OF_COVERAGE),
+        "/api/events": _several(),
         "/api/openapi.json": _get("openapi", "This description", _json({"type": "object"})),
         "/live": _get("live", "Whether the process answers", _json({"type": "object"})),
         "/ready": _get("ready", "Whether it can answer, and how stale", _json(ready), ("stale",)),
@@ -172,21 +173,36 @@ def _statistic(plugin: BasePlugin) -> dict[str, Described]:
 
 def _events(plugin: BasePlugin, about: Described, columns: list[Described]) -> Described:
     """The path of the stream of a statistic."""
-    answer = {
-        "description": "Server-Sent Events: `reset`, and messages with rows that have changed.",
-        "content": {events.MEDIA: TEXT},
-    }
+    answer = _stream("`reset`, and messages with rows that have changed")
     described = _get(f"{plugin.ident}/events", str(plugin.name), answer, events.ARGUMENTS, columns)
+    return _resumed({"get": {**described["get"], **about, "tags": [str(plugin.name)]}})
+
+
+def _several() -> Described:
+    """The path of the stream of which statistics change."""
+    named = _parameter(
+        events.IDENT,
+        {"type": "array", "items": {"type": "string"}},
+        "Statistics to hear of; without it all that keep rows.",
+    )
+    answer = _stream("`reset`, and messages with the revisions of statistics that have changed")
+    return _resumed(_get("events", "Which statistics change", answer, (), [named]))
+
+
+def _stream(what: str) -> Described:
+    return {"description": f"Server-Sent Events: {what}.", "content": {events.MEDIA: TEXT}}
+
+
+def _resumed(described: Described) -> Described:
+    """The same with the header that tells how far a reader has heard."""
     heard = {
         "name": "Last-Event-ID",
         "in": "header",
         "description": "How far the reader has heard: the id of an event.",
         "schema": {"type": "string"},
     }
-    parameters = [*described["get"]["parameters"], heard]
-    return {
-        "get": {**described["get"], **about, "parameters": parameters, "tags": [str(plugin.name)]}
-    }
+    way = described["get"]
+    return {"get": {**way, "parameters": [*way["parameters"], heard]}}
 
 
 def _get(

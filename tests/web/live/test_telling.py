@@ -119,6 +119,28 @@ OPERATIONS = st.one_of(
 )
 
 
+class Overview:
+    """Knows the revision of each statistic, from what it was told."""
+
+    def __init__(self, app: Flask) -> None:
+        self.app = app
+        self.known: dict[str, int] = {}
+        self.state: State | None = None
+        parts = serving(app)
+        self.topic = Topic(tuple(parts.plugins), None, "")
+        self.teller = Teller(parts.plugins, parts.config, lambda: NOW)
+
+    def hear(self) -> dict[str, int]:
+        """What has changed since the last time."""
+        with serving(self.app).store.reading() as connection:
+            state = changes.state(connection, self.topic.idents)
+            text = self.teller.tell(connection, self.topic, self.state, state)
+        self.state = self.topic.heard(self.topic.event_id(state))
+        told = [event.data["changed"] for event in Listener.of(text)]
+        self.known.update(*told)
+        return told[0] if told else {}
+
+
 def do(store: Store, app: Flask, operation: tuple[Any, ...], dashboards: list[Dashboard]) -> None:
     ident, act, *arguments = operation
     model = serving(app).plugins[ident].model
@@ -155,3 +177,30 @@ def test_whoever_does_what_the_events_say_has_the_rows_of_now(live):
 
     law()
     assert seen["message"] > 20
+
+
+def test_an_overview_hears_of_each_statistic_that_changes_and_of_no_other(live):
+    app, store = live
+    overview = Overview(app)
+    assert set(overview.hear()) == {"builds-1h", "visits-1d", "heard", "sayings"}
+    assert overview.hear() == {}
+    builds = serving(app).plugins["builds-1h"].model
+    guests.commit(store, "builds-1h", builds, guests.build, 1, "new", 1)
+    guests.commit(store, "builds-1h", builds, guests.build, 1, "failed", 1)
+    before = overview.known["builds-1h"]
+    (told,) = overview.hear().items()
+    assert told[0] == "builds-1h"
+    assert told[1] > before
+    guests.expire(store, "builds-1h", builds, guests.START + 2 * 3_600)
+    assert [*overview.hear()] == ["builds-1h"]
+    guests.recall(store, "sayings", serving(app).plugins["sayings"].model)
+    assert [*overview.hear()] == ["sayings"]
+
+
+def test_an_overview_is_told_of_all_where_another_daemon_counts(live):
+    app, _ = live
+    overview = Overview(app)
+    overview.hear()
+    assert overview.state is not None
+    overview.state = overview.state._replace(owner="00000000")
+    assert len(overview.hear()) == 4

@@ -198,6 +198,31 @@ def test_what_makes_no_sense_for_a_stream_is_an_error(client, query, argument):
     assert answer.json["allowed"]
 
 
+def test_a_dashboard_hears_which_statistics_change_and_goes_on_where_it_was(server, store):
+    commit(store, {(HOUR, "bodhi"): 1})
+    with listening(server.port, "/api/events") as listener:
+        reset = listener.next()
+        assert (reset.kind, reset.data["why"]) == ("reset", "new")
+        commit(store, {(HOUR, "bodhi"): 1})
+        event = listener.next()
+        assert (event.kind, [*event.data["changed"]]) == ("message", [IDENT])
+        assert event.data["changed"][IDENT] > reset.data["changed"][IDENT]
+    commit(store, {(HOUR, "koji"): 1})
+    with listening(server.port, "/api/events", listener.heard) as listener:
+        missed = listener.next()
+        assert missed.data["changed"][IDENT] > event.data["changed"][IDENT]
+    with listening(server.port, f"/api/events?ident={IDENT}", "nonsense") as listener:
+        assert listener.next().data["why"] == "lost"
+
+
+def test_a_dashboard_can_listen_to_what_keeps_rows_only(client):
+    for query in ("ident=nothing", "ident=silent", "ident="):
+        answer = client.get(f"/api/events?{query}")
+        assert (answer.status_code, answer.json["argument"]) == (400, "ident")
+    assert client.get("/api/events?nonsense=1").status_code == 400
+    assert client.head("/api/events?ident=event-logs&ident=builds-by-state-1h").status_code == 200
+
+
 def test_what_cannot_be_listened_to_is_told(client):
     assert client.get("/api/silent/events").status_code == 404
     assert client.get("/api/nothing/events").status_code == 404
