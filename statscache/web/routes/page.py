@@ -16,6 +16,7 @@ from ...grafana import dashboard, panel
 from ...message import EVERYBODY
 from ...models import CountModel
 from ...plugins import BasePlugin
+from ...schedule import family
 from ...store import aside, owed, progress
 from ...store.progress import Progress
 from ...store.tables import NO_GAPS
@@ -136,6 +137,8 @@ def _render(connection: Connection, asked: Asked, known: Progress | None) -> str
         "page.html",
         statistic=told,
         name=view.title(plugin),
+        family=_family(plugin),
+        more=told["description"].removeprefix(told["summary"]).strip(),
         fields=fields,
         kept=list(form.kept(asked.arguments, fields)),
         charts=[
@@ -177,6 +180,17 @@ def _pictures(asked: Asked) -> list[Arguments]:
         return [given]
     sizes = (WIDE, NARROW) if issubclass(asked.plugin.model, CountModel) else (WIDE,)
     return [{**given, "width": [str(width)], "height": [str(height)]} for width, height in sizes]
+
+
+def _family(plugin: BasePlugin) -> list[BasePlugin]:
+    """The same in windows of all lengths that there are, the shortest first."""
+    stem = family(plugin.ident, plugin.schedule)
+    others = [
+        one
+        for one in serving().plugins.values()
+        if one.schedule and one.model and family(one.ident, one.schedule) == stem
+    ]
+    return sorted(others, key=lambda one: one.schedule.length if one.schedule else 0)
 
 
 def _ways(asked: Asked, pictures: list[Arguments]) -> dict[str, Any]:
