@@ -1,0 +1,74 @@
+"""A Chromium to look at pages with: one that is on PATH, or the one that playwright can fetch.
+
+As a program it sees to it that there is one.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from playwright.sync_api import Browser, Error, sync_playwright
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+CURE = f"""\
+The tests of the pages need a Chromium, and none can be started. Install one that is on PATH as
+{", ".join(NAMES[:-1])} or {NAMES[-1]} (Debian: apt-get install chromium), or let
+playwright fetch its own: {sys.executable} -m playwright install --only-shell chromium"""
+
+
+def installed() -> str | None:
+    """The path of one that is on PATH."""
+    return next(filter(None, map(shutil.which, NAMES)), None)
+
+
+@contextmanager
+def launched() -> Iterator[Browser]:
+    """A running one, without a window.
+
+    It has no sandbox, which needs rights that containers lack: it sees no pages but ours.
+
+    Raises:
+        RuntimeError: there is none, or it does not start.
+    """
+    with sync_playwright() as playwright:
+        try:
+            browser = playwright.chromium.launch(
+                executable_path=installed(), chromium_sandbox=False
+            )
+        except Error as error:
+            raise RuntimeError(f"{CURE}\n\n{error.message}") from error
+        yield browser
+        browser.close()
+
+
+def install() -> None:
+    """Debian's, where that is allowed; else playwright's.
+
+    Raises:
+        CalledProcessError: it could not be installed.
+    """
+    is_root = os.geteuid() == 0
+    if is_root and platform.freedesktop_os_release()["ID"] == "debian":
+        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        for command in (["update"], ["install", "--yes", "--no-install-recommends", NAMES[0]]):
+            subprocess.run(["apt-get", "-qq", *command], env=environment, check=True)
+    else:
+        options = ["--with-deps"] if is_root else []
+        command = [sys.executable, "-m", "playwright", "install", *options, "--only-shell"]
+        subprocess.run([*command, "chromium"], check=True)
+
+
+if __name__ == "__main__":
+    try:
+        if installed() is None:
+            install()
+        with launched() as browser:
+            print(f"Chromium {browser.version}, from {installed() or 'playwright'}")
+    except (OSError, RuntimeError, subprocess.CalledProcessError) as error:
+        sys.exit(f"{error}\n\n{CURE}")
