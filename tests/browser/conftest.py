@@ -51,7 +51,7 @@ def visit(browser: Browser, site: Site) -> Iterator[Visit]:
             stack.callback(context.close)
             context.set_default_timeout(PATIENCE)
             page = context.new_page()
-            _watch(page, faults, (site.url, beside or site.url))
+            _watch(page, faults, site.url, beside)
             assert page.goto(path).status == status
             return page
 
@@ -59,16 +59,16 @@ def visit(browser: Browser, site: Site) -> Iterator[Visit]:
     assert faults == []
 
 
-def _watch(page: Page, faults: list[str], hosts: tuple[str, ...]) -> None:
+def _watch(page: Page, faults: list[str], home: str, beside: str) -> None:
     def said(message: ConsoleMessage) -> None:
         # That a page itself is answered with 404 is for its test to judge.
         is_status = message.text.startswith("Failed to load resource: the server responded")
         is_own = is_status and message.location["url"] == page.url
-        if message.type in ("error", "warning") and not is_own:
+        if message.type in ("error", "warning") and page.url.startswith(home) and not is_own:
             faults.append(f"{page.url} says: {message.text} ({message.location['url']})")
 
     def asked(request: Request) -> None:
-        if not request.url.startswith((*hosts, "data:", "blob:")):
+        if not request.url.startswith((home, beside or home, "data:", "blob:")):
             faults.append(f"{page.url} asks {request.url}")
 
     def failed(request: Request) -> None:

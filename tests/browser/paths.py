@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-STATISTICS = (
+WHOLE = (
+    "",
+    "?q=builds",
+    "?q=xyzzy",
     "web/volume-1h",
     "web/volume-1h?start=-7d&every=6h&kind=bar",
     "web/volume-1d?kind=calendar",
@@ -18,13 +21,6 @@ STATISTICS = (
     "web/latest-message-per-topic?topic=org.fedoraproject.prod.git.receive",
     "web/release-engineering-event-logs",
     "web/release-engineering-event-logs?start=-7d",
-)
-
-FOUND = (
-    "",
-    "?q=builds",
-    "?q=xyzzy",
-    *STATISTICS,
     "web/health",
     "web/start",
     "web/reference",
@@ -37,16 +33,14 @@ FOUND = (
     "api/release-engineering-event-logs",
 )
 
-NOT_FOUND, BAD = 404, 400
-
 ERRORS = {
-    "web/nothing": NOT_FOUND,
-    "web/volume-1h.csv": NOT_FOUND,
-    "web/volume-1h?every=90m": BAD,
-    "api/nothing": NOT_FOUND,
-    "api/volume-1h?start=yesterday": BAD,
-    "?nonsense=1": BAD,
+    "web/nothing": 404,
+    "web/volume-1h.csv": 404,
+    "web/volume-1h?every=90m": 400,
+    "api/nothing": 404,
+    "api/volume-1h?start=yesterday": 400,
+    "?nonsense=1": 400,
 }
 
-PAGES = [*dict.fromkeys(FOUND, 200).items(), *ERRORS.items()]
+PAGES = [*dict.fromkeys(WHOLE, 200).items(), *ERRORS.items()]
 """With the status of each."""

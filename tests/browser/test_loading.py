@@ -22,18 +22,6 @@ SIDEWAYS = "document.scrollingElement.scrollWidth - innerWidth"
 with_and_without_scripts = pytest.mark.parametrize("scripts", [True, False], ids=["js", "no-js"])
 
 
-def is_whole(page: Page) -> bool:
-    """Whether it has what every page has."""
-    assert page.locator("h1").count() == 1
-    assert page.locator("h1").inner_text().strip()
-    assert page.title().endswith("statscache")
-    assert page.evaluate(PICTURES) == []
-    page.set_viewport_size(PHONE)
-    assert page.evaluate(PICTURES) == []
-    assert page.evaluate(SIDEWAYS) <= 0
-    return True
-
-
 @with_and_without_scripts
 @pytest.mark.parametrize(("path", "status"), PAGES)
 def test_every_page_is_whole(visit, path, status, scripts):
