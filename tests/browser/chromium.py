@@ -17,9 +17,10 @@ from playwright.sync_api import Browser, Error, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 CURE = f"""\
-The tests of the pages need a Chromium, and none can be started. Install one that is on PATH as
-{", ".join(NAMES[:-1])} or {NAMES[-1]} (Debian: apt-get install chromium), or let
-playwright fetch its own: {sys.executable} -m playwright install --only-shell chromium"""
+The tests of the pages need a Chromium, and there is none that starts. Install one that is on PATH
+as {", ".join(NAMES[:-1])} or {NAMES[-1]}
+(Debian: apt-get install chromium), or let playwright fetch its own:
+{sys.executable} -m playwright install --only-shell chromium"""
 
 
 def installed() -> str | None:
@@ -51,17 +52,21 @@ def install() -> None:
     """Debian's, where that is allowed; else playwright's.
 
     Raises:
-        CalledProcessError: it could not be installed.
+        RuntimeError: it could not be installed.
     """
-    is_root = os.geteuid() == 0
+    try:
+        for command in _commands(is_root=os.geteuid() == 0):
+            subprocess.run(command, check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise RuntimeError(f"{CURE}\n\n{error}") from error
+
+
+def _commands(*, is_root: bool) -> list[list[str]]:
     if is_root and platform.freedesktop_os_release()["ID"] == "debian":
-        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        for command in (["update"], ["install", "--yes", "--no-install-recommends", NAMES[0]]):
-            subprocess.run(["apt-get", "-qq", *command], env=environment, check=True)
-    else:
-        options = ["--with-deps"] if is_root else []
-        command = [sys.executable, "-m", "playwright", "install", *options, "--only-shell"]
-        subprocess.run([*command, "chromium"], check=True)
+        apt = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq"]
+        return [[*apt, "update"], [*apt, "install", "--yes", "--no-install-recommends", NAMES[0]]]
+    options = ["--with-deps"] if is_root else []
+    return [[sys.executable, "-m", "playwright", "install", *options, "--only-shell", "chromium"]]
 
 
 if __name__ == "__main__":
@@ -69,6 +74,6 @@ if __name__ == "__main__":
         if installed() is None:
             install()
         with launched() as browser:
-            print(f"Chromium {browser.version}, from {installed() or 'playwright'}")
-    except (OSError, RuntimeError, subprocess.CalledProcessError) as error:
-        sys.exit(f"{error}\n\n{CURE}")
+            print(f"Chromium {browser.version}: {installed() or 'of playwright'}")
+    except RuntimeError as error:
+        sys.exit(str(error))
