@@ -11,15 +11,18 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
-from playwright.sync_api import Browser, Error, sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+PACKAGES = ("chromium", "libatomic1")
+"""Of Debian: the second is what playwright itself needs, and small machines lack."""
+
 CURE = f"""\
 The tests of the pages need a Chromium, and there is none that starts. Install one that is on PATH
 as {", ".join(NAMES[:-1])} or {NAMES[-1]}
-(Debian: apt-get install chromium), or let playwright fetch its own:
+(Debian: apt-get install {" ".join(PACKAGES)}), or let playwright fetch its own:
 {sys.executable} -m playwright install --only-shell chromium"""
 
 
@@ -37,13 +40,15 @@ def launched() -> Iterator[Browser]:
     Raises:
         RuntimeError: there is none, or it does not start.
     """
-    with sync_playwright() as playwright:
+    with ExitStack() as stack:
         try:
+            playwright = stack.enter_context(sync_playwright())
             browser = playwright.chromium.launch(
                 executable_path=installed(), chromium_sandbox=False
             )
-        except Error as error:
-            raise RuntimeError(f"{CURE}\n\n{error.message}") from error
+        # Where a library of its own is missing, playwright raises nothing more special.
+        except Exception as error:
+            raise RuntimeError(f"{CURE}\n\n{error}") from error
         yield browser
         browser.close()
 
@@ -64,16 +69,24 @@ def install() -> None:
 def _commands(*, is_root: bool) -> list[list[str]]:
     if is_root and platform.freedesktop_os_release()["ID"] == "debian":
         apt = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq"]
-        return [[*apt, "update"], [*apt, "install", "--yes", "--no-install-recommends", NAMES[0]]]
+        return [[*apt, "update"], [*apt, "install", "--yes", "--no-install-recommends", *PACKAGES]]
     options = ["--with-deps"] if is_root else []
     return [[sys.executable, "-m", "playwright", "install", *options, "--only-shell", "chromium"]]
 
 
+def main() -> None:
+    try:
+        with launched():
+            return
+    except RuntimeError:
+        install()
+    with launched():
+        return
+
+
 if __name__ == "__main__":
     try:
-        if installed() is None:
-            install()
-        with launched() as browser:
-            print(f"Chromium {browser.version}: {installed() or 'of playwright'}")
+        main()
     except RuntimeError as error:
         sys.exit(str(error))
+    print(f"The pages are looked at by {installed() or 'the Chromium of playwright'}")
