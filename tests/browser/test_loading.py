@@ -19,6 +19,10 @@ PICTURES = """async () => {
 
 SIDEWAYS = "document.scrollingElement.scrollWidth - innerWidth"
 
+CUT_OFF = """[...document.querySelectorAll(".card")].filter(one => one.scrollWidth > one.clientWidth)
+    .map(one => one.outerHTML.slice(0, 200))"""
+"""What is to be scrolled sideways to be read."""
+
 with_and_without_scripts = pytest.mark.parametrize("scripts", [True, False], ids=["js", "no-js"])
 
 
@@ -30,6 +34,7 @@ def test_every_page_is_whole(visit, path, status, scripts):
     assert page.locator("h1").inner_text().strip()
     assert page.title().endswith("statscache")
     assert page.evaluate(PICTURES) == []
+    assert page.evaluate(CUT_OFF) == []
     page.set_viewport_size(PHONE)
     assert page.evaluate(PICTURES) == []
     assert page.evaluate(SIDEWAYS) <= 0
