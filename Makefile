@@ -12,7 +12,7 @@ export PIP_USE_PEP517 = 1
 demo: $(VENV)/demo.stamp
 	$(BIN)/statscache demo
 
-test: $(VENV)/test.stamp lint
+test: $(VENV)/browser.stamp lint
 	$(BIN)/python -m pytest
 
 quick: $(VENV)/test.stamp
@@ -44,3 +44,7 @@ $(VENV)/demo.stamp: $(BIN)/python setup.py pyproject.toml
 $(VENV)/test.stamp: $(BIN)/python setup.py pyproject.toml
 	$(PIP) --editable '.[test]'
 	touch $@ $(VENV)/demo.stamp
+
+# Without a browser the tests that need one fail and say so; the others run.
+$(VENV)/browser.stamp: $(VENV)/test.stamp
+	-$(BIN)/python tests/browser/chromium.py && touch $@

@@ -277,6 +277,8 @@ class Datagrepper:
             return asked.send_page(500, "Internal Server Error")
         if self._fault and times < self._times and nth % self._every == 0:
             return self._fault(asked, answer)
+        if asked.accepted.startswith("text/html"):
+            return asked.send_page(200, f"{answer.total} messages", answer.encode().decode())
         return asked.send(200, answer.encode(), asked.accepted)
 
 

@@ -56,6 +56,12 @@ def test_it_sends_the_type_that_is_asked_for(served):
     assert get(served, accept="*/*").headers["Content-Type"] == "application/json"
 
 
+def test_browsers_get_a_page(served):
+    answer = get(served, accept="text/html,application/xhtml+xml,*/*;q=0.8")
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert b"<h1>" in answer.data
+
+
 def test_without_more_it_gives_the_newest_25(served):
     answer = get(served).json()
     assert (answer["total"], answer["pages"], answer["count"]) == (300, 12, 25)

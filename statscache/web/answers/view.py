@@ -43,6 +43,7 @@ def render(
     return render_template(
         "rows.html",
         statistic=describe(plugin, serving().config, progress.read(connection, plugin.ident)),
+        name=title(plugin),
         table=Markup(table),
         links=links,
         latest=latest,

@@ -58,7 +58,7 @@ def test_pages_are_what_the_golden_files_hold(client, name, url):
 def test_it_says_what_the_rows_are_and_until_when_they_are_complete(client):
     _, response = read(client, BUILDS)
     for said in (
-        "<h1>builds by state</h1>",
+        "<h1>Builds by state</h1>",
         "Builds entering each state.",
         "Counted when the build system says so.",
         "Unit: builds.",
