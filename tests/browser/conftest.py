@@ -39,19 +39,21 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 def visit(browser: Browser, site: Site) -> Iterator[Visit]:
     """Opens a page as a new visitor: `visit("web/health", java_script_enabled=False)`.
 
-    A test fails if on any of its pages anything went wrong, or asked another host than the site;
-    `beside` is the beginning of further URLs that may be asked.
+    A test fails if on any of its pages anything went wrong, or asked another host than the site, or
+    than `home`; `beside` is the beginning of further URLs that may be asked.
     """
     faults: list[str] = []
 
     with ExitStack() as stack:
 
-        def visit(path: str, status: int = 200, beside: str = "", **options: Any) -> Page:
-            context = browser.new_context(base_url=site.url, **{"viewport": WIDE, **options})
+        def visit(
+            path: str, status: int = 200, beside: str = "", home: str = site.url, **options: Any
+        ) -> Page:
+            context = browser.new_context(base_url=home, **{"viewport": WIDE, **options})
             stack.callback(context.close)
             context.set_default_timeout(PATIENCE)
             page = context.new_page()
-            _watch(page, faults, site.url, beside)
+            _watch(page, faults, home, beside)
             assert page.goto(path).status == status
             return page
 
@@ -61,11 +63,12 @@ def visit(browser: Browser, site: Site) -> Iterator[Visit]:
 
 def _watch(page: Page, faults: list[str], home: str, beside: str) -> None:
     def said(message: ConsoleMessage) -> None:
-        # That a page itself is answered with 404 is for its test to judge.
+        # That a page is answered with 404 is for its test to judge.
         is_status = message.text.startswith("Failed to load resource: the server responded")
-        is_own = is_status and message.location["url"] == page.url
+        place = message.location["url"]
+        is_own = is_status and (place == page.url or place.startswith(f"{home}web/"))
         if message.type in ("error", "warning") and page.url.startswith(home) and not is_own:
-            faults.append(f"{page.url} says: {message.text} ({message.location['url']})")
+            faults.append(f"{page.url} says: {message.text} ({place})")
 
     def asked(request: Request) -> None:
         if not request.url.startswith((home, beside or home, "data:", "blob:")):

@@ -88,7 +88,7 @@ def _render(
     return render_template(
         "dashboard.html",
         wanted=wanted,
-        number=len(shown),
+        matching=len(shown),
         total=len(plugins),
         cards=cards.read(connection, shown, known),
         **parts,

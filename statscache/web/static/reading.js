@@ -12,7 +12,7 @@
   const box = element("div", "reading");
   box.setAttribute("role", "status");
 
-  let shown = null; // the figure that is read, and which of its windows
+  let shown = null; // the figure that is read, which of its windows, and whether by keys
   let from = null; // the same, where a drag began
 
   function element(name, className, text = "") {
@@ -56,7 +56,7 @@
     const beside = isLeft ? right : read.figure.clientWidth - left;
     put(box, { top, [isLeft ? "left" : "right"]: beside + 8 });
     read.figure.append(band, box);
-    shown = { figure: read.figure, at };
+    shown = { figure: read.figure, at, byKeys: false };
   }
 
   function put(part, places) {
@@ -110,7 +110,7 @@
   document.addEventListener("pointermove", (event) => {
     const read = chart(from?.figure ?? figureOf(event));
     if (read) show(read, under(event, read), from?.at);
-    else if (shown && document.activeElement !== shown.figure) hide();
+    else if (!shown?.byKeys) hide();
   });
 
   document.addEventListener("pointerdown", (event) => {
@@ -137,6 +137,7 @@
     if (!(event.key in steps)) return;
     event.preventDefault();
     show(read, Math.max(0, Math.min(read.last, steps[event.key])));
+    shown.byKeys = true;
   });
 
   document.addEventListener("dragstart", (event) => figureOf(event) && event.preventDefault());
@@ -144,7 +145,9 @@
   document.addEventListener("pointerleave", hide);
   document.addEventListener("statscache:shown", ({ detail }) => {
     const read = detail.isSame && shown && chart(shown.figure);
-    if (read) show(read, Math.min(shown.at, read.last));
-    else hide();
+    const byKeys = shown?.byKeys;
+    if (!read) return hide();
+    show(read, Math.min(shown.at, read.last));
+    shown.byKeys = byKeys;
   });
 })();

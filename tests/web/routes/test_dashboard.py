@@ -25,6 +25,7 @@ def test_the_dashboard_is_searched_by_the_server(client):
     links = page(client, "/?q=ENTERING builds").links
     assert BUILDS in links
     assert "/web/event-logs" not in links
+    assert re.search("[12] of [0-9]+ statistics", client.get("/?q=builds", headers=BROWSER).text)
     assert "No statistic has all of these words" in client.get("/?q=xyzzy", headers=BROWSER).text
 
 
