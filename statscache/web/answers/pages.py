@@ -42,7 +42,7 @@ def duration(seconds: float) -> str:
         number = _short(seconds / size)
         if float(number) >= 1:
             return f"{number} {unit}"
-    return f"{seconds:.0f} s" if seconds >= 1 else "less than 1 s"
+    return f"{seconds:.0f} s" if seconds >= 1 else "< 1 s"
 
 
 def prose(text: str) -> Markup:

@@ -1,4 +1,4 @@
-"""`GET /web/static/NAME`: the scripts of the pages. Every page works without them."""
+"""`GET /web/static/NAME`: what pages load. Every page works without it."""
 
 from __future__ import annotations
 

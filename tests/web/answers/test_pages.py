@@ -8,7 +8,7 @@ from statscache.web.answers.pages import days, duration, prose
 @pytest.mark.parametrize(
     ("seconds", "told"),
     [
-        (0.4, "less than 1 s"),
+        (0.4, "< 1 s"),
         (45, "45 s"),
         (90, "1.5 min"),
         (3_599.999, "1 h"),
