@@ -19,8 +19,8 @@ PICTURES = """async () => {
 
 SIDEWAYS = "document.scrollingElement.scrollWidth - innerWidth"
 
-CUT_OFF = """[...document.querySelectorAll(".card")].filter(one => one.scrollWidth > one.clientWidth)
-    .map(one => one.outerHTML.slice(0, 200))"""
+CUT_OFF = """[...document.querySelectorAll(".card")]
+    .filter(one => one.scrollWidth > one.clientWidth).map(one => one.outerHTML.slice(0, 200))"""
 """What is to be scrolled sideways to be read."""
 
 with_and_without_scripts = pytest.mark.parametrize("scripts", [True, False], ids=["js", "no-js"])
