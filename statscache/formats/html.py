@@ -11,7 +11,8 @@ from .value import ISO, flat
 
 
 def dumps(columns: Sequence[str], rows: Iterable[Sequence[Any]], links: str | None = None) -> str:
-    """A `<table>`: moments in UTC in a `<time>`, numbers of the class `number`, all else escaped.
+    """A `<table>`: moments in UTC in a `<time>`, numbers in groups of three digits and of the
+    class `number`, all else escaped.
 
     The column `links`, if there is one, holds URLs, each by the text that leads to it.
     """
@@ -39,7 +40,7 @@ def _cell(value: Any) -> str:
         return f'<td class="short"><time datetime="{moment}">{shown}</time></td>'
     value = flat(value)
     if _is_number(value):
-        return f'<td class="number">{value}</td>'
+        return f'<td class="number">{f"{value:,}".removesuffix(".0")}</td>'
     return f"<td>{'' if value is None else html.escape(str(value))}</td>"
 
 

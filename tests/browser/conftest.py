@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack
 from typing import Any
 
@@ -40,20 +40,26 @@ def visit(browser: Browser, site: Site) -> Iterator[Visit]:
     """Opens a page as a new visitor: `visit("web/health", java_script_enabled=False)`.
 
     A test fails if on any of its pages anything went wrong, or asked another host than the site, or
-    than `home`; `beside` is the beginning of further URLs that may be asked.
+    than `home`; `beside` is the beginning of further URLs that may be asked,
+    and `refused` are paths that may be answered with an error.
     """
     faults: list[str] = []
 
     with ExitStack() as stack:
 
         def visit(
-            path: str, status: int = 200, beside: str = "", home: str = site.url, **options: Any
+            path: str,
+            status: int = 200,
+            beside: str = "",
+            home: str = site.url,
+            refused: Collection[str] = (),
+            **options: Any,
         ) -> Page:
             context = browser.new_context(base_url=home, **{"viewport": WIDE, **options})
             stack.callback(context.close)
             context.set_default_timeout(PATIENCE)
             page = context.new_page()
-            _watch(page, faults, home, beside)
+            _watch(page, faults, home, beside, [home + one for one in refused])
             assert page.goto(path).status == status
             return page
 
@@ -61,12 +67,12 @@ def visit(browser: Browser, site: Site) -> Iterator[Visit]:
     assert faults == []
 
 
-def _watch(page: Page, faults: list[str], home: str, beside: str) -> None:
+def _watch(page: Page, faults: list[str], home: str, beside: str, refused: Collection[str]) -> None:
     def said(message: ConsoleMessage) -> None:
-        # That a page is answered with 404 is for its test to judge.
+        # That a page is answered with 404 is for its test to judge, and so is what a form sends.
         is_status = message.text.startswith("Failed to load resource: the server responded")
         place = message.location["url"]
-        is_own = is_status and (place == page.url or place.startswith(f"{home}web/"))
+        is_own = is_status and place in (page.url, *refused)
         if message.type in ("error", "warning") and page.url.startswith(home) and not is_own:
             faults.append(f"{page.url} says: {message.text} ({place})")
 

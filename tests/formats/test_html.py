@@ -84,3 +84,8 @@ def test_no_text_is_taken_for_markup(texts):
     read = Cells(html.dumps(texts, [texts]))
     assert read.cells == [*texts, *texts]
     assert read.others == []
+
+
+def test_long_numbers_stand_in_groups_of_three_digits():
+    table = html.dumps(["a"], [[1_234_567], [528_227.0], [-1_000.25], [999]])
+    assert Cells(table).cells[1:] == ["1,234,567", "528,227", "-1,000.25", "999"]

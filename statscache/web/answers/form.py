@@ -84,7 +84,7 @@ def fields(
     sums = issubclass(model, CountModel) and plugin.schedule is not None
     found = [
         _choice(
-            "start", "Range", arguments, {"": "As usual", **_ranges(interval, retention, first)}
+            "start", "Range", arguments, {"": "Default", **_ranges(interval, retention, first)}
         ),
         Field("stop", "Until", arguments.get("stop", [""]), placeholder="now"),
     ]

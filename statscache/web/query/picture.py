@@ -101,7 +101,7 @@ def shaped(shape: Shape, model: type[CountModel], picture: Picture) -> Shape:
     sums = shape.sums
     if by or shape.fields is None:
         levels = tuple(name for name in sums if not model.starts_at_zero(name))
-        sums = sums[:1] if by or not levels else levels
+        sums = (levels or sums)[:1] if by else (levels or sums)
     if picture.kind == CALENDAR:
         sums = sums[:1]
     if picture.kind == STACKED and not {*sums} <= {*model.sums}:

@@ -235,4 +235,5 @@ def _series(
     starts = drawn.borders[:-1]
     others = nothing or [None] * len(starts)
     values = [numbers.get(start, other) for start, other in zip(starts, others, strict=True)]
-    return Series(" / ".join(part or NO_KEY for part in key), values, is_rest)
+    name = REST if is_rest else " / ".join(part or NO_KEY for part in key)
+    return Series(name, values, is_rest)
