@@ -45,6 +45,9 @@ def test_a_choice_shows_at_once_in_the_same_page_and_back_leads_back(visit):
     page.go_back()
     page.wait_for_url(re.compile("start=-1d$"))
     expect(page.locator("[name=category]")).to_have_count(1)
+    page.go_back()
+    page.wait_for_url(re.compile(f"{PAGE}$"))
+    expect(page.locator("[name=start]")).to_have_value("")
     assert is_same(page)
 
 

@@ -14,7 +14,8 @@
 
   // --- One page in the place of another ------------------------------------------------------
 
-  let underway = null;
+  let underway = null; // the request for a page
+  let isVisit = false; // whether a person made it
 
   /** Show the page at `url` by changing this one where it differs; the form only where asked. */
   async function show(url, { withForms }) {
@@ -39,8 +40,10 @@
 
   /** Go to `url` as a link would, but keep scroll and focus. */
   async function visit(url, remember) {
+    isVisit = true;
     try {
       const arrived = await show(url, { withForms: true });
+      isVisit = false;
       history[remember](null, "", arrived);
       listen();
     } catch (error) {
@@ -67,6 +70,7 @@
   }
 
   async function refresh() {
+    if (isVisit) return plan(1000);
     const began = performance.now();
     try {
       await show(location.href, { withForms: false });
