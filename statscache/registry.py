@@ -42,8 +42,8 @@ ARGUMENTS = frozenset(
 """What requests call their own arguments; a column of that name could not be asked for."""
 
 SUFFIXES = (".csv", ".json", ".ndjson", ".html", ".svg")
-ROUTES = frozenset(("coverage", "events", "openapi"))
-"""What stands below `/api/` beside the statistics."""
+ROUTES = frozenset(("coverage", "events", "openapi", "health", "reference", "start", "static"))
+"""What stands below `/api/` and `/web/` beside the statistics."""
 
 SETTING = re.compile("[a-z][a-z0-9_]*")
 

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from statscache import registry
 from statscache.config import Config
 from statscache.errors import ConfigError
 from statscache.web import create_app
@@ -84,3 +85,10 @@ def test_it_loads_nothing_of_the_daemon():
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     daemon = ("engine", "buckets", "service", "consumer", "producers")
     assert not [name for name in daemon if f"'statscache.{name}'" in done.stdout]
+
+
+def test_no_statistic_stands_where_another_page_is(app):
+    rules = (rule.rule.split("/") for rule in app.url_map.iter_rules())
+    names = {parts[2] for parts in rules if len(parts) > 2 and parts[1] in ("api", "web")}
+    taken = {name.partition(".")[0] for name in names if name and not name.startswith("<")}
+    assert taken == registry.ROUTES
