@@ -66,7 +66,7 @@ def _draw(
         *axes[1:],
         "" if any(drawn) else frame.empty(plot),
     ]
-    return frame.document(chart, kind, size, body, plot=plot)
+    return frame.document(chart, kind, size, body, data_plot=frame.place(plot))
 
 
 def _bars(chart: Chart, plot: Plot, bars: list[Bar], beside: int) -> Iterator[str]:

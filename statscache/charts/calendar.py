@@ -47,7 +47,9 @@ def draw(chart: Chart, size: tuple[int, int]) -> str:
         *_days(chart, squares, numbers, limits, top, step),
         *_legend(unit, LEFT, top + WEEK * step + 12, limits),
     ]
-    return frame.document(chart, "calendar", size, body)
+    # Where the first Monday stands, how far days are apart, and the weekday of the first of them.
+    days = f"{LEFT} {top} {step} {squares[0].row}"
+    return frame.document(chart, "calendar", size, body, data_days=days)
 
 
 def quartiles(numbers: Sequence[Number]) -> list[Number]:

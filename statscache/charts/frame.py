@@ -48,9 +48,9 @@ def document(
     size: tuple[int, int],
     body: Iterable[str],
     css: str = style.CSS,
-    plot: Plot | None = None,
+    **place: str,
 ) -> str:
-    """The whole picture; of a `plot` it tells where that is: left, right, top, bottom."""
+    """The whole picture; `place` are attributes that tell where its windows are drawn."""
     name, (width, height) = f"{chart.name}-{kind}", size
     told = [
         svg.element("title", svg.escape(chart.title), id=f"{name}-title"),
@@ -66,11 +66,12 @@ def document(
         viewBox=f"0 0 {width} {height}",
         role="img",
         aria_labelledby=f"{name}-title {name}-desc",
-        **({} if plot is None else {"data_plot": _place(plot)}),
+        **place,
     )
 
 
-def _place(plot: Plot) -> str:
+def place(plot: Plot) -> str:
+    """Where the plot is: left, right, top, bottom."""
     return " ".join(map(svg.short, (plot.x.first, plot.x.last, plot.y.last, plot.y.first)))
 
 

@@ -41,7 +41,7 @@ def draw(chart: Chart, size: tuple[int, int]) -> str:
         *(lines or [frame.empty(plot)]),
         *ends,
     ]
-    return frame.document(chart, "line", size, body, plot=plot)
+    return frame.document(chart, "line", size, body, data_plot=frame.place(plot))
 
 
 def points(chart: Chart, plot: Plot, index: int) -> dict[int, Point]:

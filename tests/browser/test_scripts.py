@@ -94,6 +94,20 @@ def test_a_chart_is_read_with_keys_and_on_a_phone(visit):
     expect(page.locator(".reading")).to_have_count(0)
 
 
+def test_a_day_of_a_calendar_is_read(visit):
+    page = visit("web/volume-1d?kind=calendar")
+    page.locator("figure.chart").focus()
+    page.keyboard.press("End")
+    expect(page.locator(".reading")).to_contain_text("not over yet")
+    today = page.locator(".reading").inner_text()
+    box = page.locator(".band").bounding_box()
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator(".reading")).not_to_contain_text("not over yet")
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    expect(page.locator(".reading")).to_have_text(today, use_inner_text=True)
+
+
 def test_a_part_of_a_chart_is_dragged_over_to_see_it_alone(visit):
     page = visit(f"{PAGE}?start=-5d&category=bodhi")
     mark(page)

@@ -34,11 +34,17 @@ def test_series_have_the_colours_that_they_are_drawn_in():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_picture_with_a_plot_says_where_that_is(kind):
-    found = re.search('data-plot="(.*?)"', draw(chart([1, 2, 3]), kind, 600, 200))
-    if kind in ("spark", "calendar"):
+def test_a_picture_with_axes_says_where_its_windows_are(kind):
+    found = re.search('data-(plot|days)="(.*?)"', draw(chart([1, 2, 3]), kind, 600, 200))
+    if kind == "spark":
         assert found is None
+    elif kind == "calendar":
+        assert found[1] == "days"
+        left, top, step, weekday = map(int, found[2].split())
+        assert 0 < left + step < 600
+        assert 0 < top + 7 * step < 200
+        assert weekday == 3, "a Thursday"
     else:
-        left, right, top, bottom = map(float, found[1].split())
+        left, right, top, bottom = map(float, found[2].split())
         assert 0 < left < right < 600
         assert 0 < top < bottom < 200

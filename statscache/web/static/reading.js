@@ -4,7 +4,8 @@
   "use strict";
 
   const MOST = 8; // series that are told of: those with most
-  const PLOT = /data-plot="(\S+) (\S+) (\S+) (\S+)"/;
+  const WEEK = 7;
+  const PLACE = /data-(plot|days)="(\S+) (\S+) (\S+) (\S+)"/;
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const number = new Intl.NumberFormat("en", { maximumSignificantDigits: 6 });
 
@@ -13,7 +14,8 @@
   box.setAttribute("role", "status");
 
   let shown = null; // the figure that is read, which of its windows, and whether by keys
-  let from = null; // the same, where a drag began
+  let from = null; // the figure, and the window where a drag began
+  let known = [null, null]; // the numbers of a chart, as text and as such
 
   function element(name, className, text = "") {
     const made = document.createElement(name);
@@ -22,39 +24,73 @@
     return made;
   }
 
-  /** What `figure` shows now, and where on the screen; null where there is nothing to read. */
+  // --- What is drawn, and where ----------------------------------------------------------------
+
+  /** What `figure` shows now; null where there is nothing to read. */
   function chart(figure) {
     const image = figure?.querySelector("img[data-reading]");
-    if (!image?.naturalWidth) return null;
+    const place = image?.naturalWidth && PLACE.exec(decodeURIComponent(image.currentSrc));
+    if (!place) return null;
     const sources = [...figure.querySelectorAll("source")];
     const source = sources.find(({ media }) => matchMedia(media).matches) ?? image;
-    const numbers = JSON.parse(source.dataset.reading);
-    const { borders } = numbers;
+    const numbers = parsed(source.dataset.reading);
     const scale = image.clientWidth / image.naturalWidth;
-    const place = PLOT.exec(decodeURIComponent(image.currentSrc)).slice(1).map((one) => scale * one);
-    const [left, right, top, bottom] = place;
-    const share = (right - left) / (borders.at(-1) - borders[0]);
-    const x = (time) => image.offsetLeft + left + share * (time - borders[0]);
-    const last = borders.length - 2;
-    return { ...numbers, figure, image, last, x, top, bottom, middle: (left + right) / 2 };
+    const drawn = place[1] === "days" ? calendar : plot;
+    const places = place.slice(2).map((one) => Number(one));
+    const last = numbers.borders.length - 2;
+    return { ...numbers, figure, image, last, scale, ...drawn(numbers.borders, last, ...places) };
   }
 
-  /** The window that a pointer is at. */
-  function under(event, read) {
-    const place = event.clientX - read.figure.getBoundingClientRect().left - read.figure.clientLeft;
-    const next = read.borders.findIndex((border) => read.x(border) > place);
-    return next === -1 ? read.last : Math.max(0, next - 1);
+  function parsed(text) {
+    if (known[0] !== text) known = [text, JSON.parse(text)];
+    return known[1];
   }
+
+  /** Windows from left to right. `at` finds the one at a point, `around` where some stand. */
+  function plot(borders, last, left, right, top, bottom) {
+    const share = (right - left) / (borders.at(-1) - borders[0]);
+    const x = (time) => left + share * (time - borders[0]);
+    const at = (place) => {
+      const next = borders.findIndex((border) => x(border) > place);
+      return next === -1 ? last : Math.max(0, next - 1);
+    };
+    const around = (first, end) => [x(borders[first]), x(borders[end + 1]), top, bottom];
+    return { at, around, steps: { ArrowLeft: -1, ArrowRight: 1 }, isDragged: true };
+  }
+
+  /** Days from top to bottom, weeks from left to right. */
+  function calendar(_borders, last, left, top, step, weekday) {
+    const at = (x, y) => {
+      const row = Math.floor((y - top) / step);
+      const day = WEEK * Math.floor((x - left) / step) + row - weekday;
+      return row >= 0 && row < WEEK && day >= 0 && day <= last ? day : null;
+    };
+    const around = (day) => {
+      const [x, y] = [Math.floor((day + weekday) / WEEK), (day + weekday) % WEEK];
+      return [left + x * step, left + (x + 1) * step, top + y * step, top + (y + 1) * step];
+    };
+    const steps = { ArrowLeft: -WEEK, ArrowRight: WEEK, ArrowUp: -1, ArrowDown: 1 };
+    return { at, around, steps, isDragged: false };
+  }
+
+  /** The window that a pointer is at, or null. */
+  function under(event, read) {
+    const { left, top } = read.image.getBoundingClientRect();
+    return read.at((event.clientX - left) / read.scale, (event.clientY - top) / read.scale);
+  }
+
+  // --- What is told of it ----------------------------------------------------------------------
 
   function show(read, at, began = at) {
     const [first, last] = [Math.min(at, began), Math.max(at, began)];
-    const [left, right] = [read.x(read.borders[first]), read.x(read.borders[last + 1])];
-    const top = read.image.offsetTop + read.top;
-    put(band, { left, top, width: Math.max(1, right - left), height: read.bottom - read.top });
+    const { offsetLeft, offsetTop, clientWidth } = read.image;
+    const [left, right, top, bottom] = read.around(first, last).map((one) => one * read.scale);
+    const width = Math.max(1, right - left);
+    put(band, { left: offsetLeft + left, top: offsetTop + top, width, height: bottom - top });
     box.replaceChildren(...(first === last ? told(read, at) : between(read, first, last)));
-    const isLeft = left < read.middle;
-    const beside = isLeft ? right : read.figure.clientWidth - left;
-    put(box, { top, [isLeft ? "left" : "right"]: beside + 8 });
+    const isLeft = left < clientWidth / 2;
+    const beside = isLeft ? offsetLeft + right : read.figure.clientWidth - offsetLeft - left;
+    put(box, { top: offsetTop + top, [isLeft ? "left" : "right"]: beside + 8 });
     read.figure.append(band, box);
     shown = { figure: read.figure, at, byKeys: false };
   }
@@ -105,25 +141,28 @@
     document.dispatchEvent(new CustomEvent("statscache:visit", { detail: url.href }));
   }
 
+  // --- What its reader does --------------------------------------------------------------------
+
   const figureOf = ({ target }) => target.closest?.("figure.chart");
 
   document.addEventListener("pointermove", (event) => {
     const read = chart(from?.figure ?? figureOf(event));
-    if (read) show(read, under(event, read), from?.at);
+    const at = read && under(event, read);
+    if (at != null) show(read, at, from?.at);
     else if (!shown?.byKeys) hide();
   });
 
   document.addEventListener("pointerdown", (event) => {
     const read = event.button === 0 && chart(figureOf(event));
-    if (!read) return;
-    const at = under(event, read);
+    const at = read ? under(event, read) : null;
+    if (at == null) return;
     show(read, at);
     // A finger that moves on scrolls the page.
-    if (event.pointerType !== "touch") from = { figure: read.figure, at };
+    if (read.isDragged && event.pointerType !== "touch") from = { figure: read.figure, at };
   });
 
   document.addEventListener("pointerup", () => {
-    const read = from && chart(from.figure);
+    const read = from && shown && chart(from.figure);
     if (read && from.at !== shown.at) closer(read, ...[from.at, shown.at].sort((a, b) => a - b));
     from = null;
   });
@@ -133,10 +172,11 @@
     if (!read) return;
     if (event.key === "Escape") return hide();
     const at = shown ? shown.at : read.last + 1;
-    const steps = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: read.last };
-    if (!(event.key in steps)) return;
+    const ends = { Home: 0, End: read.last };
+    const to = ends[event.key] ?? at + read.steps[event.key];
+    if (Number.isNaN(to)) return;
     event.preventDefault();
-    show(read, Math.max(0, Math.min(read.last, steps[event.key])));
+    show(read, Math.max(0, Math.min(read.last, to)));
     shown.byKeys = true;
   });
 
