@@ -19,7 +19,7 @@ from statscache.web.answers.problem_types import TYPES
 from statscache.web.routes import events, openapi
 
 EXAMPLES = int(os.environ.get("STATSCACHE_EXAMPLES", "40"))
-"""Of each request that is described; 1,800 are some 40,000 requests."""
+"""Of each request that is described; 1,800 are some 30,000 requests to each database."""
 
 PLAIN = {"Accept-Encoding": "identity"}
 BUILDS = "/api/builds-by-state-1h"
