@@ -46,18 +46,21 @@ blueprint = Blueprint("events", __name__, url_prefix="/api")
 @blueprint.get("/events", strict_slashes=False)
 def several() -> Response:
     """A stream of which statistics change: of all that keep rows, or of those that are named."""
-    arguments = args.parse(request.query_string, (), (IDENT,))
-    plugins = serving().plugins
-    kept = {ident: None for ident, plugin in plugins.items() if plugin.model is not None}
+    arguments, known = args.parse(request.query_string, (), (IDENT,)), keeping()
     for ident in arguments.get(IDENT, ()):
-        if ident not in kept:
+        if ident not in known:
             raise QueryError(IDENT, ident, "a statistic that keeps rows; GET /api/ lists them")
-    wanted = dict.fromkeys(arguments.get(IDENT, kept))
+    wanted = dict.fromkeys(arguments.get(IDENT, known))
     shared = (one for ident in wanted for one in serving().sources[ident].sharing)
     with serving().store.reading() as connection:
         # Where there is no database, this is the last moment to say so.
         progress.read_all(connection)
     return _stream(Topic((*wanted, *(one for one in shared if one not in wanted)), None, ""))
+
+
+def keeping() -> list[str]:
+    """The statistics that keep rows."""
+    return [ident for ident, plugin in serving().plugins.items() if plugin.model is not None]
 
 
 @blueprint.get("/<name>/events", strict_slashes=False)

@@ -23,6 +23,7 @@ from ..answers import chart, problem_types, writing
 from ..answers.answers import as_json
 from ..answers.description import COLUMNS, describe
 from ..answers.negotiation import CSV, HTML, JSON, MEDIA, NDJSON, SVG
+from ..live import telling
 from ..query import arguments as args
 from ..query import filters, picture, query, shape
 from ..serving import serving
@@ -72,6 +73,7 @@ PARAMETERS: dict[str, tuple[Described, str]] = {
 """Every argument but `format` and the columns: its schema, and what it does."""
 
 TEXT: Described = {"schema": {"type": "string"}}
+REVISIONS: Described = {"type": "object", "additionalProperties": {"type": "integer"}}
 INDEX = ("detail", "format", "callback")
 METRICS: Described = {
     "description": "In Prometheus's text format, or as OpenMetrics.",
@@ -173,7 +175,7 @@ def _statistic(plugin: BasePlugin) -> dict[str, Described]:
 
 def _events(plugin: BasePlugin, about: Described, columns: list[Described]) -> Described:
     """The path of the stream of a statistic."""
-    answer = _stream("`reset`, and messages with rows that have changed")
+    answer = _stream("`reset`, and messages with rows that have changed", _change(plugin.model))
     described = _get(f"{plugin.ident}/events", str(plugin.name), answer, events.ARGUMENTS, columns)
     return _resumed({"get": {**described["get"], **about, "tags": [str(plugin.name)]}})
 
@@ -182,15 +184,37 @@ def _several() -> Described:
     """The path of the stream of which statistics change."""
     named = _parameter(
         events.IDENT,
-        {"type": "array", "items": {"type": "string"}},
+        {"type": "array", "items": {"type": "string", "enum": events.keeping()}},
         "Statistics to hear of; without it all that keep rows.",
     )
-    answer = _stream("`reset`, and messages with the revisions of statistics that have changed")
+    what = "`reset`, and messages with the revisions of statistics that have changed"
+    answer = _stream(what, {"required": ["changed"], "properties": {"changed": REVISIONS}})
     return _resumed(_get("events", "Which statistics change", answer, (), [named]))
 
 
-def _stream(what: str) -> Described:
-    return {"description": f"Server-Sent Events: {what}.", "content": {events.MEDIA: TEXT}}
+def _change(model: type[BaseModel]) -> Described:
+    """What an event tells of rows, or of how to tell them apart."""
+    told = {"rows": _rows(model), "gone": _rows(model), "before": {"type": ["number", "string"]}}
+    key = {"type": "array", "items": {"type": "string"}}
+    properties = {"revision": {"type": "integer"}, "key": key, **told}
+    either = [{"required": ["key", "why"]}, {"required": ["rows", "gone"]}]
+    return {"required": ["revision"], "properties": properties, "oneOf": either}
+
+
+def _stream(what: str, told: Described) -> Described:
+    """An answer without an end; the schema is that of each event, as OpenAPI 3.1 has no other."""
+    why = {"enum": [telling.NEW, telling.LOST], "description": "Of a `reset` only."}
+    content = {"type": "object", **told, "properties": {**told["properties"], "why": why}}
+    data = {"type": "string", "contentMediaType": MEDIA[JSON][0], "contentSchema": content}
+    event = {
+        "type": "object",
+        "required": ["id", "data"],
+        "properties": {"event": {"const": "reset"}, "id": {"type": "string"}, "data": data},
+    }
+    return {
+        "description": f"Server-Sent Events: {what}.",
+        "content": {events.MEDIA: {"schema": event}},
+    }
 
 
 def _resumed(described: Described) -> Described:

@@ -10,6 +10,7 @@ from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 import pytest
+from pages import BLOCKS
 
 from statscache.models import count_model
 
@@ -133,22 +134,35 @@ def test_gunicorn_holds_as_many_as_it_may_have_threads_for(sqlite_uri, store):
 
 
 def test_a_reader_that_stops_reading_is_dropped_and_the_others_are_told_all(sqlite_uri, store):
+    with served(sqlite_uri) as running:
+        drop_who_does_not_read(running, store)
+
+
+def test_so_it_is_under_gunicorn_as_the_docs_configure_it(sqlite_uri, store, tmp_path, monkeypatch):
+    (text,) = [block.text for block in BLOCKS if block.name.endswith("gunicorn.conf.py")]
+    assert "60_000)" in text
+    (tmp_path / "gunicorn.conf.py").write_text(text.replace("60_000)", "2_000)"))
+    monkeypatch.setenv("GUNICORN_CMD_ARGS", f"--workers=1 --config={tmp_path}/gunicorn.conf.py")
+    with served(sqlite_uri, "gunicorn") as running:
+        drop_who_does_not_read(running, store)
+
+
+def drop_who_does_not_read(running, store):
     many = [f"{number:03}{'x' * 200}" for number in range(800)]
-    with served(sqlite_uri) as running, closing(connect(running.port)) as deaf:
-        with listening(running.port, PATH) as listener:
-            listener.next()
-            # What the kernel takes for a client is some megabytes.
-            for _ in range(60):
-                revision = commit(store, many)
-                event = listener.next()
-                assert event.data["revision"] == revision
-                assert len(event.data["rows"]) == len(many)
-                with running.get("/metrics") as answer:
-                    if b"statscache_live_readers 1.0" in answer.read():
-                        break
-            else:
-                raise AssertionError("it was never dropped")
-            assert running.memory("VmRSS") < 300 << 20
+    with closing(connect(running.port)) as deaf, listening(running.port, PATH) as listener:
+        listener.next()
+        # What the kernel takes for a client is some megabytes.
+        for _ in range(60):
+            revision = commit(store, many)
+            event = listener.next()
+            assert event.data["revision"] == revision
+            assert len(event.data["rows"]) == len(many)
+            with running.get("/metrics") as answer:
+                if b"statscache_live_readers 1.0" in answer.read():
+                    break
+        else:
+            raise AssertionError("it was never dropped")
+        assert running.memory("VmRSS") < 300 << 20
         assert is_over(deaf)
 
 
