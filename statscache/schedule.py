@@ -113,4 +113,4 @@ def _like(question: datetime | None, seconds: int) -> datetime:
 
 def family(ident: str, schedule: Schedule | None) -> str:
     """What a statistic is called without the length of its windows: `volume` for `volume-1h`."""
-    return ident.removesuffix(f"-{schedule}")
+    return ident.removesuffix(f"-{schedule}") if schedule else ident

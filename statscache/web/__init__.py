@@ -98,7 +98,7 @@ def create_app(
         requests=requests,
         exports=Semaphore(export.AT_ONCE),
         live=Watcher(store, Teller(plugins, config, now).tell, requests.live_readers),
-        dashboard=Shared(),
+        dashboard=Shared(now),
         now=now,
     )
     for route in ROUTES:

@@ -35,9 +35,6 @@ def test_a_choice_shows_at_once_in_the_same_page_and_back_leads_back(visit):
     mark(page)
     page.locator("[name=start]").select_option("-1d")
     page.wait_for_url(re.compile("start=-1d"))
-    expect(page.locator("figure.chart img")).to_have_attribute(
-        "data-reading", re.compile("borders")
-    )
     page.locator("[name=category]").first.fill("git")
     page.locator("[name=category]").first.press("Enter")
     page.wait_for_url(re.compile("category=git"))
@@ -57,6 +54,40 @@ def test_a_choice_that_makes_no_sense_leads_to_a_page_that_says_so(visit):
     page.locator("[name=tz]").press("Enter")
     expect(page.locator("h1")).to_have_text("Bad Request")
     expect(page.locator("main")).to_contain_text("Nowhere/Town")
+
+
+def test_a_key_is_taken_away_again(visit):
+    page = visit(f"{PAGE}?category=bodhi&category=git")
+    page.locator("[name=category]").nth(0).fill("")
+    page.keyboard.press("Tab")
+    page.wait_for_url(re.compile(r"\?category=git$"))
+    keys = page.locator("[name=category]")
+    expect(keys).to_have_count(2)
+    expect(keys.nth(0)).to_have_value("git")
+    expect(keys.nth(1)).to_have_value("")
+    keys.nth(0).fill("")
+    page.keyboard.press("Tab")
+    page.wait_for_url(re.compile(f"{PAGE}$"))
+    expect(keys).to_have_count(1)
+    expect(page.locator("tbody tr").first).to_be_visible()
+
+
+def test_a_way_to_a_part_of_the_page_keeps_its_address(visit):
+    page = visit("web/reference")
+    asked: list[str] = []
+    page.on("request", lambda one: asked.append(one.url))
+    page.locator("a[href^='#']").nth(1).click()
+    page.wait_for_url(re.compile("#"))
+    page.go_back()
+    expect(page).to_have_url(re.compile("reference$"))
+    assert [one for one in asked if "static" not in one] == []
+
+
+def test_keys_of_the_browser_stay_its_own(visit):
+    page = visit(PAGE)
+    page.locator("figure.chart").focus()
+    page.keyboard.press("Control+Home")
+    expect(page.locator(".reading")).to_have_count(0)
 
 
 def test_statistics_are_found_while_one_types(visit):
@@ -90,6 +121,7 @@ def test_a_chart_is_read_with_keys_and_on_a_phone(visit):
     page.keyboard.press("ArrowLeft")
     expect(page.locator(".reading")).not_to_contain_text("not over yet")
     assert page.locator(".reading p").count() == 8
+    expect(page.locator("#said")).to_contain_text(re.compile(r"\d\d:00, .* \d+"))
     page.keyboard.press("Escape")
     expect(page.locator(".reading")).to_have_count(0)
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 from urllib.parse import quote
 
 import orjson
+from markupsafe import Markup
 from sqlalchemy.engine import Connection
 
 from ... import charts
@@ -104,27 +106,35 @@ def compose(
     )
 
 
-def image(
+def images(
     connection: Connection,
     plugin: BasePlugin,
     arguments: Arguments,
-    wanted: Picture,
+    sizes: Sequence[Picture],
     known: Progress | None,
-) -> Image:
-    """The picture for a page.
+) -> list[Image]:
+    """The same in several sizes for a page; what has the same windows is read once.
 
     Raises:
         QueryError: an argument is not usable for a chart.
     """
-    made = plan(plugin, parse(plugin, arguments, wanted), wanted, known)
     model = aside.source(connection, plugin.ident, plugin.model)
-    shown = compose(connection, plugin, model, made, wanted)
-    return Image(f"data:image/svg+xml,{quote(charts.draw(shown, *wanted), safe=_SAFE)}", shown)
+    charts_of: dict[tuple[int, ...], Chart] = {}
+    found = []
+    for size in sizes:
+        made = plan(plugin, parse(plugin, arguments, size), size, known)
+        windows = tuple(made.borders)
+        if windows not in charts_of:
+            charts_of[windows] = compose(connection, plugin, model, made, size)
+        svg = charts.draw(charts_of[windows], *size)
+        found.append(Image(f"data:image/svg+xml,{quote(svg, safe=_SAFE)}", charts_of[windows]))
+    return found
 
 
-def reading(chart: Chart) -> str:
-    """What can be read off it, as JSON for the page."""
-    return orjson.dumps(charts.reading(chart)).decode()
+def reading(chart: Chart) -> Markup:
+    """What can be read off it, as JSON for an attribute in single quotes."""
+    text = orjson.dumps(charts.reading(chart)).decode()
+    return Markup(text.replace("&", "&amp;").replace("<", "&lt;").replace("'", "&#39;"))
 
 
 def notes(made: Drawn) -> list[str]:

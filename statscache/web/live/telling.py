@@ -16,7 +16,7 @@ from ...formats import json
 from ...formats.value import plain
 from ...plugins import BasePlugin
 from ...store import aside, changes
-from ...store.changes import Changes, State
+from ...store.changes import Changes, Mark, State
 from ...times import moment
 from ..query import query
 from ..query.query import Query
@@ -81,13 +81,19 @@ def _which(topic: Topic, before: State | None, now: State) -> bytes:
         changed, why = marks, NEW if before is None else LOST
     else:
         known = before.marks
-        changed = {one: mark for one, mark in marks.items() if not mark.has_rows_of(known.get(one))}
+        changed = {one: mark for one, mark in marks.items() if _differ(known.get(one), mark)}
         why = None
     if not changed and why is None:
         return b""
     told = {"changed": {ident: mark.revision for ident, mark in changed.items()}}
     data = orjson.dumps(told if why is None else {**told, "why": why}).decode()
     return _event(topic, now, data, why and "reset")
+
+
+def _differ(old: Mark | None, new: Mark) -> bool:
+    """Whether rows may have changed; ids of many statistics tell revisions without tags."""
+    same = old is not None and (old.revision, old.recalled) == (new.revision, new.recalled)
+    return not (same or new.has_rows_of(old))
 
 
 def _touched(connection: Connection, topic: Topic, before: State, now: State) -> Changes | None:

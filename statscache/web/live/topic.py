@@ -37,7 +37,9 @@ class Topic(NamedTuple):
 
     def event_id(self, state: State) -> str:
         """How far somebody has heard who knows the rows of `state`."""
-        marks = (_written(state.marks.get(ident)) for ident in self.idents)
+        # Of many statistics the revisions will do, and an id has to fit into a header.
+        is_short = self.arguments is None
+        marks = (_written(state.marks.get(ident), is_short=is_short) for ident in self.idents)
         numbers = f"{state.owner}-{state.oldest:x}-{state.newest:x}"
         return "-".join([self._digest(), numbers, *marks])
 
@@ -63,10 +65,10 @@ def topic(idents: tuple[str, ...], arguments: Arguments, made_by: str) -> Topic:
     return Topic(idents, asked, made_by)
 
 
-def _written(mark: Mark | None) -> str:
+def _written(mark: Mark | None, *, is_short: bool) -> str:
     if mark is None:
         return ""
-    tag = "" if mark.tag is None else f"{mark.tag:x}"
+    tag = "" if mark.tag is None or is_short else f"{mark.tag:x}"
     return f"{mark.revision:x}.{tag}.{mark.recalled:d}"
 
 

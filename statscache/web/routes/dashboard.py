@@ -32,13 +32,10 @@ HOURLY, MINUTELY = "volume-1h", "volume-1m"
 
 EVENTS, TOPICS = "release-engineering-event-logs", "latest-message-per-topic"
 MOST_EVENTS, MOST_SILENT = 7, 7
-HOUR, WEEK = 3_600, 7 * 86_400
+WEEK = 7 * 86_400
 RANGE = {"start": ["-8d"]}
 WIDE, NARROW = Picture("line", 1_000, 260), Picture("line", 400, 240)
 """The rate of the bus, and that on a phone."""
-
-MOMENT = 2
-"""Seconds that a page may be late."""
 
 blueprint = Blueprint("dashboard", __name__)
 
@@ -66,11 +63,10 @@ def index() -> AnyResponse:
 def _whole(connection: Connection) -> str:
     """The page; it is another one when anything is counted or missed, and as time passes."""
     known, debts = progress.read_all(connection), owed.still(connection)
-    now = serving().now()
-    key = (request.url_root, now // MOMENT, repr(known), repr(debts))
+    key = (request.url_root, repr(known), repr(debts))
 
     def make() -> str:
-        return _render("", connection, known, **_parts(connection, known, debts, now))
+        return _render("", connection, known, **_parts(connection, known, debts))
 
     return serving().dashboard.get(key, make)
 
@@ -101,9 +97,7 @@ def _matches(plugin: BasePlugin, wanted: str) -> bool:
     return all(word in text for word in wanted.lower().split())
 
 
-def _parts(
-    connection: Connection, known: dict[str, Progress], debts: list[Debt], now: float
-) -> dict[str, Any]:
+def _parts(connection: Connection, known: dict[str, Progress], debts: list[Debt]) -> dict[str, Any]:
     """What stands above the cards."""
     running = [one for ident, one in known.items() if ident in serving().plugins]
     return {
@@ -114,7 +108,7 @@ def _parts(
         "gaps": sum(one.reason not in (*NO_GAPS, RECALLED) for one in debts),
         "events": _events(connection, known),
         "silent": _silent(connection, known),
-        "now": now,
+        "now": serving().now(),
     }
 
 
@@ -125,11 +119,16 @@ def _rate(connection: Connection, known: dict[str, Progress]) -> dict[str, Any] 
         return None
     before = headline.at(connection, serving().plugins[HOURLY], newest.start - WEEK)
     change = newest.value / before.value - 1 if before and before.value else None
-    charts = {
-        name: chart.image(connection, serving().plugins[HOURLY], RANGE, size, known[HOURLY]).url
-        for name, size in (("wide", WIDE), ("narrow", NARROW))
+    plugin = serving().plugins[HOURLY]
+    wide, narrow = chart.images(connection, plugin, RANGE, (WIDE, NARROW), known[HOURLY])
+    return {
+        "newest": newest,
+        "before": before,
+        "change": change,
+        "ident": HOURLY,
+        "wide": wide.url,
+        "narrow": narrow.url,
     }
-    return {"newest": newest, "before": before, "change": change, "ident": HOURLY, **charts}
 
 
 def _newest(connection: Connection, known: dict[str, Progress], ident: str) -> Headline | None:

@@ -28,7 +28,7 @@ from ..answers.problems import respond
 from ..query import arguments as args
 from ..query import cursors, picture, query
 from ..query.arguments import Arguments
-from ..query.picture import CALENDAR
+from ..query.picture import CALENDAR, Picture
 from ..query.query import PAGING, Query
 from ..rows import keys, newest, rows
 from ..serving import find, serving
@@ -62,9 +62,7 @@ class Asked(NamedTuple):
 @blueprint.get("/<name>", strict_slashes=False)
 def index(name: str) -> AnyResponse:
     """The page of a statistic; what its form leaves empty is left out of the URL."""
-    plugin, suffix = find(name)
-    if suffix is not None or plugin.model is None:
-        abort(respond(404, "No page is called so; / leads to those that there are."))
+    plugin = _plugin(name)
     given = [*request.args.items(multi=True)]
     if not all(value for _, value in given):
         kept = urlencode([(name, value) for name, value in given if value])
@@ -77,9 +75,7 @@ def index(name: str) -> AnyResponse:
 @blueprint.get("/<name>/grafana", strict_slashes=False)
 def grafana(name: str) -> Response:
     """The same view as a dashboard to be imported in Grafana, where time is chosen."""
-    plugin, suffix = find(name)
-    if suffix is not None or plugin.model is None:
-        abort(respond(404, "No page is called so; / leads to those that there are."))
+    plugin = _plugin(name)
     arguments = _asked(plugin).arguments
     of_keys = (*plugin.model.columns(), *OF_KEYS)
     kept = {name: values for name, values in arguments.items() if name in of_keys}
@@ -89,6 +85,13 @@ def grafana(name: str) -> Response:
     file = f"{plugin.ident}.grafana.json"
     response.headers.set("Content-Disposition", "attachment", filename=file)
     return response
+
+
+def _plugin(name: str) -> BasePlugin:
+    plugin, suffix = find(name)
+    if suffix is not None or plugin.model is None:
+        abort(respond(404, "No page is called so; / leads to those that there are."))
+    return plugin
 
 
 def _asked(plugin: BasePlugin) -> Asked:
@@ -128,7 +131,7 @@ def _render(connection: Connection, asked: Asked, known: Progress | None) -> str
     archive = config["statscache.datagrepper.endpoint"]
     history = progress.history(debts, plugin.ident) if archive else None
     told = describe(plugin, config, known, history)
-    pictures = _pictures(asked)
+    sizes = _sizes(asked)
     hints = _hints(connection, model, asked.query)
     first = _first(connection, model, asked)
     kept = told["retention"]
@@ -141,14 +144,12 @@ def _render(connection: Connection, asked: Asked, known: Progress | None) -> str
         more=told["description"].removeprefix(told["summary"]).strip(),
         fields=fields,
         kept=list(form.kept(asked.arguments, fields)),
-        charts=[
-            chart.image(connection, plugin, one, picture.parse(one), known) for one in pictures
-        ],
+        charts=chart.images(connection, plugin, _of_chart(asked.arguments), sizes, known),
         table=_captioned(writing.write(connection, plugin, model, wanted, page, HTML), plugin),
         is_empty=not page.rows,
         links=links,
         gaps=[one for one in debts if _is_gap(one, plugin.ident)],
-        **_ways(asked, pictures),
+        **_ways(asked, sizes),
     )
 
 
@@ -171,15 +172,15 @@ def _captioned(table: str, plugin: BasePlugin) -> Markup:
     return Markup(table.replace("<table>", caption, 1))
 
 
-def _pictures(asked: Asked) -> list[Arguments]:
+def _sizes(asked: Asked) -> list[Picture]:
     """What of the chart is drawn: a wide one, and one for phones where that has room."""
     if not asked.is_drawn:
         return []
-    given = _of_chart(asked.arguments)
-    if args.one(given, "kind") == CALENDAR:
-        return [given]
+    usual = picture.parse(_of_chart(asked.arguments))
+    if usual.kind == CALENDAR:
+        return [usual]
     sizes = (WIDE, NARROW) if issubclass(asked.plugin.model, CountModel) else (WIDE,)
-    return [{**given, "width": [str(width)], "height": [str(height)]} for width, height in sizes]
+    return [Picture(usual.kind, *size) for size in sizes]
 
 
 def _family(plugin: BasePlugin) -> list[BasePlugin]:
@@ -193,28 +194,29 @@ def _family(plugin: BasePlugin) -> list[BasePlugin]:
     return sorted(others, key=lambda one: one.schedule.length if one.schedule else 0)
 
 
-def _ways(asked: Asked, pictures: list[Arguments]) -> dict[str, Any]:
+def _ways(asked: Asked, sizes: list[Picture]) -> dict[str, Any]:
     """Where the same is had by programs, and in other pages."""
     name = asked.plugin.ident
     export = url_for("export.index", name=name, suffix="csv")
     export = view.url(export, asked.rows, view.OF_A_PAGE)
-    image = url_for("statistic.page", name=f"{name}.svg")
     keys_of = {key: asked.rows[key] for key in asked.plugin.model.columns() if key in asked.rows}
     return {
         "rows": view.url(url_for("statistic.page", name=f"{name}.json"), asked.rows),
         "export": export,
         "latest": url_for("latest.index", name=name),
         "curl": view.curl(export),
-        "tag": _tag(view.url(image, pictures[0]), asked.plugin) if pictures else None,
+        "tag": _tag(asked, sizes[0]) if sizes else None,
         "grafana": view.url(url_for(".grafana", name=name), asked.arguments),
         "events": view.url(url_for("events.index", name=name), keys_of),
     }
 
 
-def _tag(path: str, plugin: BasePlugin) -> str:
-    """The HTML that shows a picture."""
-    tag = Markup('<img src="{}" alt="{}">')
-    return str(tag.format(urljoin(request.host_url, path), view.title(plugin)))
+def _tag(asked: Asked, size: Picture) -> str:
+    """The HTML that shows the picture of that size."""
+    sides = {"width": [str(size.width)], "height": [str(size.height)]}
+    path = url_for("statistic.page", name=f"{asked.plugin.ident}.svg")
+    url = view.url(urljoin(request.host_url, path), {**_of_chart(asked.arguments), **sides})
+    return str(Markup('<img src="{}" alt="{}">').format(url, view.title(asked.plugin)))
 
 
 def _first(connection: Connection, model: rows.Model, asked: Asked) -> str | None:

@@ -11,10 +11,10 @@
 
   const band = element("div", "band");
   const box = element("div", "reading");
-  box.setAttribute("role", "status");
+  box.setAttribute("aria-hidden", "true"); // what keys read is said
 
   let shown = null; // the figure that is read, which of its windows, and whether by keys
-  let from = null; // the figure, and the window where a drag began
+  let from = null; // the figure, and the time of the window, where a drag began
   let known = [null, null]; // the numbers of a chart, as text and as such
 
   function element(name, className, text = "") {
@@ -28,12 +28,12 @@
 
   /** What `figure` shows now; null where there is nothing to read. */
   function chart(figure) {
-    const image = figure?.querySelector("img[data-reading]");
+    const image = figure?.dataset.reading && figure.querySelector("img");
     const place = image?.naturalWidth && PLACE.exec(decodeURIComponent(image.currentSrc));
     if (!place) return null;
     const sources = [...figure.querySelectorAll("source")];
-    const source = sources.find(({ media }) => matchMedia(media).matches) ?? image;
-    const numbers = parsed(source.dataset.reading);
+    const source = sources.find(({ media }) => matchMedia(media).matches);
+    const numbers = parsed(source?.dataset.reading ?? figure.dataset.reading);
     const scale = image.clientWidth / image.naturalWidth;
     const drawn = place[1] === "days" ? calendar : plot;
     const places = place.slice(2).map((one) => Number(one));
@@ -92,7 +92,7 @@
     const beside = isLeft ? offsetLeft + right : read.figure.clientWidth - offsetLeft - left;
     put(box, { top: offsetTop + top, [isLeft ? "left" : "right"]: beside + 8 });
     read.figure.append(band, box);
-    shown = { figure: read.figure, at, byKeys: false };
+    shown = { figure: read.figure, at, time: read.borders[at], byKeys: false };
   }
 
   function put(part, places) {
@@ -145,30 +145,37 @@
 
   const figureOf = ({ target }) => target.closest?.("figure.chart");
 
+  /** The window where the drag began: the page may have gone on since. */
+  const began = (read) => Math.max(0, read.borders.indexOf(from.time));
+
   document.addEventListener("pointermove", (event) => {
     const read = chart(from?.figure ?? figureOf(event));
     const at = read && under(event, read);
-    if (at != null) show(read, at, from?.at);
+    if (at != null) show(read, at, from ? began(read) : at);
     else if (!shown?.byKeys) hide();
   });
 
   document.addEventListener("pointerdown", (event) => {
+    from = null;
     const read = event.button === 0 && chart(figureOf(event));
     const at = read ? under(event, read) : null;
     if (at == null) return;
     show(read, at);
     // A finger that moves on scrolls the page.
-    if (read.isDragged && event.pointerType !== "touch") from = { figure: read.figure, at };
+    if (read.isDragged && event.pointerType !== "touch") from = { figure: read.figure, time: read.borders[at] };
   });
 
   document.addEventListener("pointerup", () => {
     const read = from && shown && chart(from.figure);
-    if (read && from.at !== shown.at) closer(read, ...[from.at, shown.at].sort((a, b) => a - b));
+    const [first, last] = read ? [began(read), shown.at].sort((a, b) => a - b) : [];
+    if (first < last) closer(read, first, last);
     from = null;
   });
+  document.addEventListener("pointercancel", hide);
 
   document.addEventListener("keydown", (event) => {
-    const read = event.target.matches?.("figure.chart") && chart(event.target);
+    const isShortcut = event.altKey || event.ctrlKey || event.metaKey;
+    const read = !isShortcut && event.target.matches?.("figure.chart") && chart(event.target);
     if (!read) return;
     if (event.key === "Escape") return hide();
     const at = shown ? shown.at : read.last + 1;
@@ -178,6 +185,8 @@
     event.preventDefault();
     show(read, Math.max(0, Math.min(read.last, to)));
     shown.byKeys = true;
+    const words = [...box.children].map((one) => one.innerText.replaceAll("\n", " ")).join(", ");
+    document.dispatchEvent(new CustomEvent("statscache:say", { detail: words }));
   });
 
   document.addEventListener("dragstart", (event) => figureOf(event) && event.preventDefault());
@@ -185,9 +194,10 @@
   document.addEventListener("pointerleave", hide);
   document.addEventListener("statscache:shown", ({ detail }) => {
     const read = detail.isSame && shown && chart(shown.figure);
-    const byKeys = shown?.byKeys;
-    if (!read) return hide();
-    show(read, Math.min(shown.at, read.last));
+    const at = read ? read.borders.indexOf(shown.time) : -1;
+    if (at < 0 || at > read.last) return hide();
+    const { byKeys } = shown;
+    show(read, at, from ? began(read) : at);
     shown.byKeys = byKeys;
   });
 })();

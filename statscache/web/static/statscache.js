@@ -14,22 +14,23 @@
 
   // --- One page in the place of another ------------------------------------------------------
 
-  let underway = null; // the request for a page
-  let isVisit = false; // whether a person made it
+  let visiting = null; // the request that a person makes, and where it leads
+  let refreshing = null; // the request of a page for itself
+  let here = location.pathname + location.search;
 
   /** Show the page at `url` by changing this one where it differs; the form only where asked. */
-  async function show(url, { withForms }) {
-    underway?.abort();
-    const mine = (underway = new AbortController());
-    const response = await fetch(url, { ...ANEW, signal: mine.signal });
-    const text = await response.text();
-    if (!response.ok) throw new Error(response.statusText);
-    const page = new DOMParser().parseFromString(text, "text/html");
+  async function show(url, { withForms, signal }) {
+    const response = await fetch(url, { ...ANEW, signal });
+    const page = new DOMParser().parseFromString(await response.text(), "text/html");
+    if (!response.ok || !page.querySelector("header ~ main")) throw new Error("no page of ours");
+    const held = document.activeElement;
+    // Chromium falls over a field with a list that goes while it has the focus.
+    if (held?.id && !page.getElementById(held.id)) held.blur();
     const keepForm = (node) => withForms || !(node instanceof HTMLFormElement);
     const keepOpen = (name, node) => !(node instanceof HTMLDetailsElement && name === "open");
     for (const part of ["header", "main"]) {
       Idiomorph.morph(document.querySelector(part), page.querySelector(part), {
-        ignoreActiveValue: true,
+        ignoreActiveValue: !withForms || held?.type === "search",
         callbacks: { beforeNodeMorphed: keepForm, beforeAttributeUpdated: keepOpen },
       });
     }
@@ -40,14 +41,21 @@
 
   /** Go to `url` as a link would, but keep scroll and focus. */
   async function visit(url, remember) {
-    isVisit = true;
+    if (visiting?.url === url) return;
+    visiting?.request.abort();
+    refreshing?.abort();
+    const mine = (visiting = { url, request: new AbortController() });
     try {
-      const arrived = await show(url, { withForms: true });
-      isVisit = false;
+      const arrived = await show(url, { withForms: true, signal: mine.request.signal });
       history[remember](null, "", arrived);
+      here = location.pathname + location.search;
+      shown = performance.now();
       listen();
+      plan(MINUTE);
     } catch (error) {
       if (error.name !== "AbortError") location.assign(url);
+    } finally {
+      if (visiting === mine) visiting = null;
     }
   }
 
@@ -56,31 +64,39 @@
   let stream = null;
   let timer = null;
   let shown = performance.now();
-  let rest = 0;
+  let rest = 0; // milliseconds
+  let isOld = false; // whether something has changed since the page was asked for
 
   function plan(wait) {
     clearTimeout(timer);
-    timer = setTimeout(refresh, wait);
+    if (main.dataset.live && !document.hidden) timer = setTimeout(refresh, wait);
   }
 
   /** Something has changed: be current soon, but do not ask more often than a page is worth. */
   function changed() {
+    isOld = true;
+    if (refreshing || visiting) return;
     const pace = Math.max(1000 * (main.dataset.pace ?? 1), rest);
     plan(Math.max(0, shown + pace - performance.now()));
   }
 
   async function refresh() {
-    if (isVisit) return plan(1000);
+    if (refreshing || visiting) return;
     const began = performance.now();
+    const { signal } = (refreshing = new AbortController());
+    isOld = false;
     try {
-      await show(location.href, { withForms: false });
+      await show(location.href, { withForms: false, signal });
+      tell(stream?.readyState === EventSource.OPEN);
     } catch (error) {
       if (error.name !== "AbortError") tell(false);
     }
+    refreshing = null;
     shown = performance.now();
     rest = SHARE * (shown - began);
+    if (isOld) changed();
     // Time passes even where nothing changes: what is late by now should be seen.
-    plan(MINUTE);
+    else plan(MINUTE);
   }
 
   /** Listen to what this page shows, as long as somebody looks at it. */
@@ -99,9 +115,16 @@
     stream.onerror = () => {
       tell(false);
       // The browser comes back by itself, but not where it was refused.
-      if (stream.readyState === EventSource.CLOSED) setTimeout(listen, MINUTE / 2);
+      if (stream?.readyState === EventSource.CLOSED) setTimeout(listen, MINUTE / 2);
     };
     plan(MINUTE);
+  }
+
+  /** For whoever does not see it. */
+  function say(words) {
+    const said = document.getElementById("said");
+    said.textContent = "";
+    setTimeout(() => (said.textContent = words), 50);
   }
 
   function tell(isLive) {
@@ -112,6 +135,8 @@
   }
 
   // --- Forms and lines to copy ---------------------------------------------------------------
+
+  let typing = null;
 
   function address(form) {
     const given = [...new FormData(form)].filter(([, value]) => value !== "");
@@ -133,6 +158,7 @@
 
   document.addEventListener("submit", (event) => {
     event.preventDefault();
+    clearTimeout(typing);
     visit(address(event.target), "pushState");
   });
 
@@ -140,7 +166,6 @@
     if (event.target.type !== "search") event.target.form?.requestSubmit();
   });
 
-  let typing = null;
   document.addEventListener("input", ({ target }) => {
     if (target.type !== "search") return;
     clearTimeout(typing);
@@ -154,7 +179,7 @@
     try {
       await copy(button.dataset.copy);
       button.classList.add("copied");
-      document.getElementById("said").textContent = "Copied";
+      say("Copied");
       setTimeout(() => button.classList.remove("copied"), 1500);
     } catch {
       if (button.href) location.assign(button.href);
@@ -162,10 +187,16 @@
   });
 
   document.addEventListener("statscache:visit", ({ detail }) => visit(detail, "pushState"));
-  addEventListener("popstate", () => visit(location.href, "replaceState"));
-  document.addEventListener("visibilitychange", () => {
+  document.addEventListener("statscache:say", ({ detail }) => say(detail));
+  addEventListener("popstate", () => {
+    // A way to a part of the same page is no visit.
+    if (here !== location.pathname + location.search) visit(location.href, "replaceState");
+  });
+  function look() {
     listen();
     if (!document.hidden && main.dataset.live) changed();
-  });
+  }
+  document.addEventListener("visibilitychange", look);
+  addEventListener("pageshow", ({ persisted }) => persisted && look());
   listen();
 })();

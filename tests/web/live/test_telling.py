@@ -204,3 +204,17 @@ def test_an_overview_is_told_of_all_where_another_daemon_counts(live):
     assert overview.state is not None
     overview.state = overview.state._replace(owner="00000000")
     assert len(overview.hear()) == 4
+
+
+def test_the_id_of_an_overview_of_hundreds_fits_into_a_header():
+    idents = tuple(f"statistic-{number}-1h" for number in range(500))
+    marks = {ident: changes.Mark(10**6, 2**63 - 1, False) for ident in idents}
+    overview = Topic(idents, None, "")
+    state = State("01234567", 10**9, 2 * 10**9, marks)
+    told = overview.event_id(state)
+    assert len(told) < 8_190 / 1.5
+    heard = overview.heard(told)
+    assert heard is not None
+    assert {ident: mark.revision for ident, mark in heard.marks.items()} == dict.fromkeys(
+        idents, 10**6
+    )

@@ -13,13 +13,13 @@ from statscache.web.query import picture, shape
 class Builds(Count):
     """Builds."""
 
-    name, by, interval = "builds", ("state",), timedelta(hours=1)
+    name, by, interval = "drawn builds", ("state",), timedelta(hours=1)
 
 
 class Waits(Histogram):
     """How long they waited, by door."""
 
-    name, by, interval, unit = "waits", ("door",), timedelta(days=1), "seconds"
+    name, by, interval, unit = "drawn waits", ("door",), timedelta(days=1), "seconds"
     quantiles = (50, 99)
 
     def count(self, message):

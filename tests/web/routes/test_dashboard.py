@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from statscache.store import tables
 
-from ..conftest import writing
+from ..conftest import serving, writing
 from ..reading import BROWSER, page
 
 BUILDS = "/web/builds-by-state-1h"
@@ -75,6 +75,7 @@ def test_statistics_of_one_family_stand_on_one_card_the_shortest_windows_first(w
     leading = re.findall('class="tag" href="/web/([^"]*)"', card)
     assert leading == ["volume-1m", "volume-1h", "volume-1d"]
     assert text.count('<h3><a href="/web/volume-1m">Volume</a></h3>') == 1
+    assert '<span class="tag">5s</span>keeps no rows' in card, "and has no page"
 
 
 def test_a_card_has_a_small_chart_that_comes_with_the_page(client):
@@ -102,3 +103,13 @@ def test_the_whole_dashboard_is_made_once_until_something_is_counted(watching):
     with writing(watching.application) as connection:
         connection.execute(sa.update(tables.checkpoint).values(suspended="it fails"))
     assert "suspended: latest-message-per-topic" in ask().text
+
+
+def test_a_statistic_that_cannot_be_shown_takes_no_other_with_it(watching, caplog):
+    model = serving(watching.application).plugins["volume-1d"].model
+    with writing(watching.application) as connection:
+        model.__table__.drop(connection)
+    text = watching.get("/", headers=BROWSER).text
+    assert text.count("cannot be shown") == 1
+    assert "Messages, 22:00" in text
+    assert "the dashboard cannot show volume-1d" in caplog.text

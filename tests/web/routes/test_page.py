@@ -97,9 +97,11 @@ def test_a_page_listens_to_the_keys_that_it_shows(client):
 
 
 def test_the_picture_comes_with_the_page_and_with_what_can_be_read_off_it(client):
-    image = page(client, f"{BUILDS}?start=-3h").all("img")[0]
+    found = page(client, f"{BUILDS}?start=-3h")
+    image = found.all("img")[0]
     assert 'data-plot="' in unquote(image["src"])
-    read = json.loads(image["data-reading"])
+    (figure,) = found.all("figure")
+    read = json.loads(figure["data-reading"])
     assert (len(read["borders"]), len(read["times"]), read["unit"]) == (5, 4, "builds")
     assert {one["name"] for one in read["series"]} == {"failed", "canceled", 'größe, "quoted"'}
 
