@@ -250,4 +250,5 @@ def test_a_call_that_cannot_be_meant_deletes_nothing(
     count("kernel")
     done = run("plugins", "reset", "--yes", *arguments)
     assert (done.exit_code, said in done.stderr) == (code, True)
-    assert counted(store, FUSSY) == once([0])
+    # While it was counted, some of the history may have been brought.
+    assert counted(store, FUSSY) >= once([0])
