@@ -155,10 +155,10 @@ def seen(folder: Path) -> int:
 
 
 def send(bus: zmq.Socket[bytes], frames: list[tuple[bytes, bytes]], pace: float) -> None:
-    begun = time.perf_counter()
+    begun, together = time.perf_counter(), max(1, int(pace / 20))
     for number, frame in enumerate(frames):
         bus.send_multipart(frame)
-        if pace and number % 100 == 0:
+        if pace and number % together == 0:
             time.sleep(max(0, begun + number / pace - time.perf_counter()))
 
 

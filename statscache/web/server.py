@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import socket
 from typing import NoReturn
@@ -19,6 +20,9 @@ CONNECTIONS = 1_000
 
 IDLE_SECONDS = 60
 """After that a connection is closed on which nothing moves, in either direction."""
+
+UNTAKEN_SECONDS = 60
+"""After that a client is given up that takes nothing of what was sent."""
 
 UNSENT_BYTES = 1 << 20
 """Of one answer: whoever makes it waits until the client has taken some."""
@@ -53,6 +57,8 @@ def serve(app: Flask, host: str = "127.0.0.1", port: int = 8080, proxies: int = 
         max_request_body_size=BODY_BYTES,
     )
     server.channel_class = Channel
+    # Hundreds of live readers that come back at once, after a restart, are no news.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _stop)
     print(f"Serving on {_url(*listening.getsockname()[:2])}", flush=True)
@@ -70,7 +76,7 @@ def _listen(host: str, port: int) -> socket.socket:
             f"cannot listen on {host}, port {port}: {error}; choose others with --host and --port"
         ) from error
     # The server waits for ever while a client does not read its answer: the kernel does not.
-    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, IDLE_SECONDS * 1000)
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNTAKEN_SECONDS * 1000)
     return listening
 
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import urllib3
+from pages import BLOCKS
 
 from statscache.store import Store, schema
 
@@ -91,6 +92,17 @@ def test_without_a_proxy_such_headers_change_nothing(uri):
     another = PROXY | {"X-Forwarded-For": "203.0.113.1"}
     assert client.get("/api/", headers=another).status_code == 429
     serving(app).store.close()
+
+
+def test_nginx_as_the_docs_have_it_passes_on_at_once_what_is_streamed(client):
+    (text,) = [block.text for block in BLOCKS if block.language == "nginx"]
+    locations = re.findall(r"location ~ (\S+) \{[^}]*proxy_buffering off;", text)
+    paths = client.get("/api/openapi.json").json["paths"]
+    streamed = {path for path in paths if path.endswith(("/export", "/events"))}
+    assert {"/api/events", f"{BUILDS}/events", f"{BUILDS}/export"} <= streamed
+    for path in paths:
+        found = filter(None, (re.search(one, f"/statscache{path}") for one in locations))
+        assert [one[1] for one in found] == [path] * (path in streamed)
 
 
 class Proxy(BaseHTTPRequestHandler):

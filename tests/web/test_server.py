@@ -69,7 +69,7 @@ from flask import Flask, Response
 from statscache.web import server
 
 server.THREADS = 1
-server.IDLE_SECONDS = 1
+server.IDLE_SECONDS = server.UNTAKEN_SECONDS = 1
 app = Flask("endless")
 
 @app.get("/")

@@ -74,6 +74,14 @@ class Channel(HTTPChannel):  # type: ignore[misc] # as above
         """Nothing more is wanted of a client that listens."""
         return False if self._reader else bool(super().received(data))
 
+    def recv(self, size: int) -> bytes:
+        """A client whom the kernel has given up is gone like any other, and no error."""
+        try:
+            return bytes(super().recv(size))
+        except TimeoutError:
+            self.handle_close()
+            return b""
+
     def writable(self) -> bool:
         return bool(self._reader and self._said) or bool(super().writable())
 

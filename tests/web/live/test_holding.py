@@ -14,7 +14,7 @@ from pages import BLOCKS
 
 from statscache.models import count_model
 
-from ..served import served
+from ..served import WAITRESS, served
 from . import guests
 from .listening import listening
 
@@ -39,8 +39,13 @@ def commit(store, categories=("a",)):
     return guests.commit(store, IDENT, MODEL, add)
 
 
-def connect(port, path=PATH):
-    client = socket.create_connection(("127.0.0.1", port), timeout=30)
+def connect(port, path=PATH, receive=None):
+    """A reader; `receive` is what the kernel keeps for it, in bytes."""
+    client = socket.socket()
+    if receive:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive)
+    client.settimeout(30)
+    client.connect(("127.0.0.1", port))
     client.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
     return client
 
@@ -115,6 +120,8 @@ def test_five_hundred_readers_need_no_threads_and_little_memory(sqlite_uri, stor
         assert after[0] - before[0] < READERS * 100 * 1024
         with running.get(PATH) as answer:
             assert answer.status == 503
+        running.process.terminate()
+        assert running.process.stdout.read() == ""
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
@@ -164,6 +171,18 @@ def drop_who_does_not_read(running, store):
             raise AssertionError("it was never dropped")
         assert running.memory("VmRSS") < 300 << 20
         assert is_over(deaf)
+
+
+def test_a_reader_whom_the_kernel_gives_up_is_no_error(sqlite_uri, store, monkeypatch):
+    at_once = "from statscache.web import server\nserver.UNTAKEN_SECONDS = 1\n"
+    monkeypatch.setattr("web.served.WAITRESS", at_once + WAITRESS)
+    with served(sqlite_uri) as running, closing(connect(running.port, receive=4096)) as deaf:
+        hear([deaf], b"event: reset", {})
+        commit(store, [f"{number:03}{'x' * 200}" for number in range(200)])
+        wait_for_readers(running, 0)
+        running.process.terminate()
+        said = running.process.stdout.read()
+    assert "Traceback" not in said
 
 
 def is_over(client):
