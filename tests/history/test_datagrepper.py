@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import time
@@ -294,13 +295,12 @@ def test_a_fault_that_stays_is_given_up_in_time_and_named(fault):
         read = client(served, clock, connections=1, patience=100)
         with pytest.raises(HistoryAwayError) as given_up:
             next(read.windows(START, START + 10))
-    # The patience is with each window: before one is cut into smaller ones it is asked more often.
-    assert clock.now() - NOW <= 110
     said = str(given_up.value)
+    # Not by the clock: where sleep takes no time, others may have slept before they are told.
+    assert int(re.search(r"attempts in (\d+) s", said)[1]) <= 100
     spans = [f"from {utc(START)} to {utc(START + length)}" for length in (1, 10)]
     assert any(span in said for span in spans)
     assert served.url in said
-    assert "attempts in" in said
     assert "the rest can be when the host is well" in said
 
 
