@@ -57,7 +57,8 @@ def panel(
     if by:
         usual |= {"pivot": [by[0]], "top": [str(TOP)]}
     path = _url(f"/api/{ident}", {**usual, **asked, "rows_per_page": [str(ROWS)]})
-    return Panel(ident, description, "timeseries", path, stacked=bool(by))
+    # Levels, and how many different there are, cannot be added up.
+    return Panel(ident, description, "timeseries", path, stacked=bool(by) and not model.hidden_key)
 
 
 def _url(path: str, arguments: Mapping[str, Sequence[str]]) -> str:
@@ -65,8 +66,14 @@ def _url(path: str, arguments: Mapping[str, Sequence[str]]) -> str:
     return f"{path}?{urlencode(arguments, doseq=True, quote_via=quote, safe='${}')}"
 
 
-def dashboard(title: str, url: str, panels: Iterable[Panel]) -> dict[str, Any]:
-    """What is imported, as JSON. `url`: where Grafana finds the REST API, without a slash."""
+def dashboard(
+    title: str, url: str, panels: Iterable[Panel], since: str = "now-24h"
+) -> dict[str, Any]:
+    """What is imported, as JSON.
+
+    `url`: where Grafana finds the REST API, without a slash; `since`: from when on it is shown, in
+    Grafana's words.
+    """
     return {
         "title": title,
         "tags": ["statscache"],
@@ -74,7 +81,7 @@ def dashboard(title: str, url: str, panels: Iterable[Panel]) -> dict[str, Any]:
         "editable": True,
         "graphTooltip": 1,
         "refresh": "30s",
-        "time": {"from": "now-24h", "to": "now"},
+        "time": {"from": since, "to": "now"},
         "templating": {
             "list": [
                 {

@@ -192,7 +192,8 @@ def _numbers(found: Plot, marks: Sequence[Number], labels: Sequence[str]) -> lis
 def _times(chart: Chart, found: Plot) -> list[str]:
     x, bottom = found.x, found.y.first
     days = (x.high - x.low) / clock.DAY
-    number = (x.last - x.first) // (DENSE_LABEL if days > 4 else LABEL)
+    # No finer than the windows are.
+    number = min((x.last - x.first) // (DENSE_LABEL if days > 4 else LABEL), len(chart.borders))
     marks = clock.ticks(round(x.low), round(x.high), chart.zone, int(number))
     half = svg.width("00:00", style.SIZE) / 2
     return [

@@ -40,7 +40,18 @@ class Standing(NamedTuple):
 
     def is_beating(self, now: float) -> bool:
         """Whether a daemon is alive."""
-        return self.beat is not None and now - self.beat < STALE
+        return is_fresh(self.beat, now)
+
+
+def beat(connection: Connection) -> float | None:
+    """When the daemon last said that it lives, in epoch seconds; 0: it has ended."""
+    found: float | None = connection.execute(sa.select(owner.c.beat)).scalar()
+    return found
+
+
+def is_fresh(beat: float | None, now: float) -> bool:
+    """Whether whoever said so then is alive at `now`."""
+    return beat is not None and now - beat < STALE
 
 
 def read(connection: Connection) -> Standing:
@@ -60,6 +71,6 @@ def read(connection: Connection) -> Standing:
         dead_letters=deadletters.totals(connection),
         debts=owed.still(connection),
         refused={reason: int(number) for reason, number in connection.execute(_REFUSED)},
-        beat=connection.execute(sa.select(owner.c.beat)).scalar(),
+        beat=beat(connection),
         meters=meters.read(connection),
     )

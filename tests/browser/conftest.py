@@ -18,6 +18,7 @@ PATIENCE = 10_000
 
 WIDE = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
+SMALL = {"width": 320, "height": 640}
 
 Visit = Callable[..., Page]
 

@@ -9,6 +9,7 @@ WHOLE = (
     "web/volume-1h",
     "web/volume-1h?start=-7d&every=6h&kind=bar",
     "web/volume-1d?kind=calendar",
+    "web/volume-by-category-1h?kind=calendar&top=3&every=6h&start=-9d",
     "web/volume-by-category-1h",
     "web/volume-by-category-1h?start=-1d&kind=stacked&pivot=category&top=3",
     "web/volume-by-category-1h?category=bodhi&category=git&order=asc&rows_per_page=10",

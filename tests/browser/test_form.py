@@ -22,7 +22,7 @@ def asked(url: str) -> dict[str, list[str]]:
 
 def chart(page: Page, words: str = "<svg") -> str:
     """The chart as SVG, as soon as `words` stand in it."""
-    image = page.locator("figure.chart img")
+    image = page.locator("figure.chart img").first
     expect(image).to_have_attribute("src", re.compile(re.escape(quote(words, safe=":"))))
     expect(image).to_have_js_property("complete", True)
     assert image.evaluate("image => image.naturalWidth") > 0

@@ -27,11 +27,32 @@ def test_rows_and_chart_come_as_they_are_counted(visit, demo):
     page = visit("web/volume-1s", home=demo.url)
     page.evaluate("window.marked = true")
     expect(page.locator("#live")).to_have_text("Live")
-    newest, chart = page.locator("tbody tr").first, page.locator("figure.chart img")
+    newest, chart = page.locator("tbody tr").first, page.locator("figure.chart img").first
     before, drawn = newest.inner_text(), chart.get_attribute("src")
     expect(newest).not_to_have_text(before, timeout=PATIENCE)
     expect(chart).not_to_have_attribute("src", drawn, timeout=PATIENCE)
     assert page.evaluate("window.marked")
+
+
+def test_what_has_the_focus_goes_on(visit, demo):
+    page = visit("web/volume-1s", home=demo.url)
+    figure, chart = page.locator("figure.chart"), page.locator("figure.chart img").first
+    figure.click()
+    expect(figure).to_be_focused()
+    drawn = chart.get_attribute("src") or ""
+    expect(chart).not_to_have_attribute("src", drawn, timeout=PATIENCE)
+
+
+def test_what_is_selected_stays_until_it_is_let_go(visit, demo):
+    page = visit("web/volume-1s", home=demo.url)
+    newest = page.locator("tbody tr").first
+    newest.select_text()
+    before = newest.inner_text()
+    expect(page.locator("#live")).to_contain_text("Paused", timeout=PATIENCE)
+    assert newest.inner_text() == before
+    page.evaluate("getSelection().empty()")
+    expect(newest).not_to_have_text(before, timeout=PATIENCE)
+    expect(page.locator("#live")).to_have_text("Live", timeout=PATIENCE)
 
 
 def test_what_one_types_stays_while_the_page_goes_on(visit, demo):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .conftest import PHONE
+from .conftest import PHONE, SMALL
 from .paths import PAGES
 
 pytestmark = pytest.mark.slow
@@ -37,4 +37,6 @@ def test_every_page_is_whole(visit, path, status, scripts):
     assert page.evaluate(CUT_OFF) == []
     page.set_viewport_size(PHONE)
     assert page.evaluate(PICTURES) == []
+    assert page.evaluate(SIDEWAYS) <= 0
+    page.set_viewport_size(SMALL)
     assert page.evaluate(SIDEWAYS) <= 0

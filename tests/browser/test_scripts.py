@@ -144,6 +144,9 @@ def test_a_part_of_a_chart_is_dragged_over_to_see_it_alone(visit):
     page = visit(f"{PAGE}?start=-5d&category=bodhi")
     mark(page)
     figure = page.locator("figure.chart")
+    whole = figure.locator("img.wide").get_attribute("src") or ""
+    # It loses the focus to the chart.
+    page.locator("[name=stop]").focus()
     page.mouse.move(*at(figure, 0.3))
     page.mouse.down()
     page.mouse.move(*at(figure, 0.5), steps=4)
@@ -154,6 +157,7 @@ def test_a_part_of_a_chart_is_dragged_over_to_see_it_alone(visit):
     assert asked["category"] == ["bodhi"]
     assert asked["start"][0] < asked["stop"][0]
     expect(page.locator(".reading")).to_have_count(0)
+    expect(figure.locator("img.wide")).not_to_have_attribute("src", whole)
     assert is_same(page)
 
 
@@ -191,3 +195,32 @@ def test_a_line_is_copied_where_a_browser_has_no_clipboard_for_scripts(visit):
     page.evaluate("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
     page.locator(".line").first.get_by_role("button").click()
     expect(page.locator("#said")).to_have_text("Copied")
+
+
+def test_pages_that_were_shown_are_forgotten(visit):
+    page = visit(PAGE)
+    session = page.context.new_cdp_session(page)
+    for days in range(1, 16):
+        url = f"{page.url.partition('?')[0]}?start=-{days}d"
+        page.evaluate(
+            "url => document.dispatchEvent(new CustomEvent('statscache:visit', {detail: url}))", url
+        )
+        page.wait_for_url(url)
+    for _ in range(5):
+        # What refers to each other goes one after the other.
+        session.send("HeapProfiler.collectGarbage")
+        page.wait_for_timeout(100)
+    assert session.send("Memory.getDOMCounters")["documents"] < 10
+
+
+def test_a_server_that_is_away_takes_no_page_away(browser, site):
+    page = browser.new_page()
+    page.goto(f"{site.url}{PAGE}")
+    expect(page.locator("#live")).to_have_text("Live")
+    address = page.url
+    page.context.set_offline(True)
+    page.locator("[name=start]").select_option("-1d")
+    expect(page.locator("#live")).to_have_text("Not live")
+    expect(page.locator("tbody tr").first).to_be_visible()
+    assert page.url == address
+    page.close()

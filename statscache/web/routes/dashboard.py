@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from werkzeug.wrappers import Response as AnyResponse
 
 from ...plugins import BasePlugin
-from ...store import aside, owed, progress
+from ...store import aside, owed, progress, standing
 from ...store.faults import is_missing_table
 from ...store.owed import Debt
 from ...store.progress import Progress
@@ -100,6 +100,7 @@ def _matches(plugin: BasePlugin, wanted: str) -> bool:
 def _parts(connection: Connection, known: dict[str, Progress], debts: list[Debt]) -> dict[str, Any]:
     """What stands above the cards."""
     running = [one for ident, one in known.items() if ident in serving().plugins]
+    beat, now = standing.beat(connection), serving().now()
     return {
         "rate": _rate(connection, known),
         "minute": _newest(connection, known, MINUTELY),
@@ -108,7 +109,8 @@ def _parts(connection: Connection, known: dict[str, Progress], debts: list[Debt]
         "gaps": sum(one.reason not in (*NO_GAPS, RECALLED) for one in debts),
         "events": _events(connection, known),
         "silent": _silent(connection, known),
-        "now": serving().now(),
+        "silent_since": None if standing.is_fresh(beat, now) else beat or 0,
+        "now": now,
     }
 
 

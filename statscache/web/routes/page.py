@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, NamedTuple
 from urllib.parse import urlencode, urljoin
 
@@ -46,6 +47,9 @@ OF_KEYS = ("pivot", "top")
 OF_TABLES = frozenset((*PAGING, "links", "order", "time"))
 """Arguments that mean nothing for a chart."""
 
+OF_SUMS = ("every", *OF_KEYS)
+"""And those that mean nothing for a calendar."""
+
 blueprint = Blueprint("page", __name__, url_prefix="/web")
 
 
@@ -80,11 +84,21 @@ def grafana(name: str) -> Response:
     of_keys = (*plugin.model.columns(), *OF_KEYS)
     kept = {name: values for name, values in arguments.items() if name in of_keys}
     made = panel(plugin.ident, view.summary(plugin), plugin.model, kept)
-    board = dashboard(view.title(plugin), request.url_root.rstrip("/"), [made])
+    url = request.url_root.rstrip("/")
+    board = dashboard(view.title(plugin), url, [made], _since(plugin, arguments))
     response = Response(orjson.dumps(board, option=orjson.OPT_INDENT_2), mimetype=MEDIA[JSON][0])
     file = f"{plugin.ident}.grafana.json"
     response.headers.set("Content-Disposition", "attachment", filename=file)
     return response
+
+
+def _since(plugin: BasePlugin, arguments: Arguments) -> str:
+    """From when on Grafana shows it: as far back as is asked for, or long enough to see much."""
+    start = args.one(arguments, "start") or ""
+    if re.fullmatch("-[0-9]+[smhdw]", start):
+        return f"now{start}"
+    is_daily = plugin.schedule is not None and plugin.schedule.days
+    return "now-30d" if is_daily else "now-24h"
 
 
 def _plugin(name: str) -> BasePlugin:
@@ -118,7 +132,10 @@ def _asked(plugin: BasePlugin) -> Asked:
 
 
 def _of_chart(arguments: Arguments) -> Arguments:
-    return {name: values for name, values in arguments.items() if name not in OF_TABLES}
+    """Those that mean something for the chart: a form sends whatever it has."""
+    is_calendar = args.one(arguments, "kind") == CALENDAR
+    without = OF_TABLES.union(OF_SUMS) if is_calendar else OF_TABLES
+    return {name: values for name, values in arguments.items() if name not in without}
 
 
 def _render(connection: Connection, asked: Asked, known: Progress | None) -> str:

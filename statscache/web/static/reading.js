@@ -4,6 +4,7 @@
   "use strict";
 
   const MOST = 8; // series that are told of: those with most
+  const SPACE = 8; // pixels
   const WEEK = 7;
   const PLACE = /data-(plot|days)="(\S+) (\S+) (\S+) (\S+)"/;
   const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -28,12 +29,11 @@
 
   /** What `figure` shows now; null where there is nothing to read. */
   function chart(figure) {
-    const image = figure?.dataset.reading && figure.querySelector("img");
+    const images = figure?.dataset.reading ? [...figure.querySelectorAll("img")] : [];
+    const image = images.find((one) => one.clientWidth);
     const place = image?.naturalWidth && PLACE.exec(decodeURIComponent(image.currentSrc));
     if (!place) return null;
-    const sources = [...figure.querySelectorAll("source")];
-    const source = sources.find(({ media }) => matchMedia(media).matches);
-    const numbers = parsed(source?.dataset.reading ?? figure.dataset.reading);
+    const numbers = parsed(image.dataset.reading ?? figure.dataset.reading);
     const scale = image.clientWidth / image.naturalWidth;
     const drawn = place[1] === "days" ? calendar : plot;
     const places = place.slice(2).map((one) => Number(one));
@@ -88,10 +88,10 @@
     const width = Math.max(1, right - left);
     put(band, { left: offsetLeft + left, top: offsetTop + top, width, height: bottom - top });
     box.replaceChildren(...(first === last ? told(read, at) : between(read, first, last)));
-    const isLeft = left < clientWidth / 2;
-    const beside = isLeft ? offsetLeft + right : read.figure.clientWidth - offsetLeft - left;
-    put(box, { top: offsetTop + top, [isLeft ? "left" : "right"]: beside + 8 });
     read.figure.append(band, box);
+    const beside = left < clientWidth / 2 ? right + SPACE : left - SPACE - box.offsetWidth;
+    const most = read.figure.scrollLeft + read.figure.clientWidth - box.offsetWidth - SPACE;
+    put(box, { left: Math.max(SPACE, Math.min(offsetLeft + beside, most)), top: offsetTop + top });
     shown = { figure: read.figure, at, time: read.borders[at], byKeys: false };
   }
 
@@ -190,7 +190,7 @@
   });
 
   document.addEventListener("dragstart", (event) => figureOf(event) && event.preventDefault());
-  document.addEventListener("focusout", hide);
+  document.addEventListener("focusout", () => shown?.byKeys && hide());
   document.addEventListener("pointerleave", hide);
   document.addEventListener("statscache:shown", ({ detail }) => {
     const read = detail.isSame && shown && chart(shown.figure);

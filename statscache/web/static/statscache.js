@@ -4,9 +4,12 @@
   "use strict";
 
   const MINUTE = 60_000;
+  const WAIT = 3000;
   const TYPING = 250; // milliseconds until what is typed is searched for
   const ANEW = { headers: { Accept: "text/html" }, cache: "no-cache" };
   const SHARE = 10; // a page that took a second to come rests for ten
+
+  class Away extends Error {} // nobody answers
 
   const main = document.querySelector("main");
   const light = document.getElementById("live");
@@ -20,23 +23,28 @@
 
   /** Show the page at `url` by changing this one where it differs; the form only where asked. */
   async function show(url, { withForms, signal }) {
-    const response = await fetch(url, { ...ANEW, signal });
+    const response = await fetch(url, { ...ANEW, signal }).catch(away);
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
-    if (!response.ok || !page.querySelector("header ~ main")) throw new Error("no page of ours");
     const held = document.activeElement;
+    if (!response.ok || !page.querySelector("header ~ main")) throw new Error("no page of ours");
+    const isTyped = held?.matches("input") && (!withForms || held.value !== held.defaultValue);
     // Chromium falls over a field with a list that goes while it has the focus.
     if (held?.id && !page.getElementById(held.id)) held.blur();
     const keepForm = (node) => withForms || !(node instanceof HTMLFormElement);
     const keepOpen = (name, node) => !(node instanceof HTMLDetailsElement && name === "open");
     for (const part of ["header", "main"]) {
       Idiomorph.morph(document.querySelector(part), page.querySelector(part), {
-        ignoreActiveValue: !withForms || held?.type === "search",
+        ignoreActiveValue: isTyped,
         callbacks: { beforeNodeMorphed: keepForm, beforeAttributeUpdated: keepOpen },
       });
     }
     document.title = page.title;
     document.dispatchEvent(new CustomEvent("statscache:shown", { detail: { isSame: !withForms } }));
     return response.url;
+  }
+
+  function away(error) {
+    throw error.name === "AbortError" ? error : new Away();
   }
 
   /** Go to `url` as a link would, but keep scroll and focus. */
@@ -53,7 +61,8 @@
       listen();
       plan(MINUTE);
     } catch (error) {
-      if (error.name !== "AbortError") location.assign(url);
+      if (error instanceof Away) tell("lost");
+      else if (error.name !== "AbortError") location.assign(url);
     } finally {
       if (visiting === mine) visiting = null;
     }
@@ -80,16 +89,26 @@
     plan(Math.max(0, shown + pace - performance.now()));
   }
 
+  /** Whether somebody has selected a part of what would change. */
+  function isReading() {
+    const selection = getSelection();
+    return !selection.isCollapsed && main.contains(selection.anchorNode);
+  }
+
   async function refresh() {
     if (refreshing || visiting) return;
+    if (isReading()) {
+      tell("paused");
+      return plan(1000);
+    }
     const began = performance.now();
     const { signal } = (refreshing = new AbortController());
     isOld = false;
     try {
       await show(location.href, { withForms: false, signal });
-      tell(stream?.readyState === EventSource.OPEN);
+      tell(stream?.readyState === EventSource.OPEN ? "live" : "lost");
     } catch (error) {
-      if (error.name !== "AbortError") tell(false);
+      if (error.name !== "AbortError") tell("lost");
     }
     refreshing = null;
     shown = performance.now();
@@ -109,14 +128,16 @@
     if (!url) return;
     stream = new EventSource(url);
     stream.asked = url;
-    stream.onopen = () => tell(true);
+    stream.onopen = () => tell("live");
     stream.onmessage = changed;
     stream.addEventListener("reset", changed);
     stream.onerror = () => {
-      tell(false);
+      tell("lost");
       // The browser comes back by itself, but not where it was refused.
       if (stream?.readyState === EventSource.CLOSED) setTimeout(listen, MINUTE / 2);
     };
+    // A browser has six lines to a server; who comes seventh waits.
+    setTimeout(() => stream?.readyState === EventSource.CONNECTING && tell("lost"), WAIT);
     plan(MINUTE);
   }
 
@@ -127,11 +148,12 @@
     setTimeout(() => (said.textContent = words), 50);
   }
 
-  function tell(isLive) {
+  const STATES = { live: "Live", lost: "Not live", paused: "Paused: text is selected" };
+
+  function tell(state) {
     light.hidden = !main.dataset.live;
-    light.dataset.state = isLive ? "live" : "lost";
-    const words = isLive ? "Live" : "Not live";
-    if (light.textContent !== words) light.textContent = words;
+    light.dataset.state = state;
+    if (light.textContent !== STATES[state]) light.textContent = STATES[state];
   }
 
   // --- Forms and lines to copy ---------------------------------------------------------------

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from functools import partial
 
+import pytest
 import sqlalchemy as sa
 
 from statscache.store import tables
 
 from ..conftest import serving, writing
+from ..guests import NOW
 from ..reading import BROWSER, page
 
 BUILDS = "/web/builds-by-state-1h"
@@ -113,3 +115,19 @@ def test_a_statistic_that_cannot_be_shown_takes_no_other_with_it(watching, caplo
     assert text.count("cannot be shown") == 1
     assert "Messages, 22:00" in text
     assert "the dashboard cannot show volume-1d" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("beat", "told"),
+    [
+        (NOW - 5, "behind; complete to"),
+        (NOW - 3_600, "the daemon is silent since Jan 7, 23:00 UTC"),
+        (0, "the daemon does not run"),
+    ],
+)
+def test_a_daemon_that_is_not_there_is_told_of(watching, beat, told):
+    with writing(watching.application) as connection:
+        connection.execute(sa.delete(tables.owner))
+        who = {"id": 1, "journal": "j", "host": "h", "path": "p", "process": 1, "token": "t"}
+        connection.execute(sa.insert(tables.owner).values(beat=beat, **who))
+    assert told in watching.get("/", headers=BROWSER).text

@@ -128,3 +128,16 @@ def test_grafana_gets_the_keys_of_the_view_and_asks_for_its_own_time(client):
     assert constant["query"] == "http://localhost"
     assert client.get(f"{BUILDS}/grafana?nonsense=1").status_code == 400
     assert client.get("/web/nothing/grafana").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("query", "since"), [("", "now-24h"), ("start=-7d", "now-7d"), ("start=2026-01-01", "now-24h")]
+)
+def test_grafana_begins_as_far_back_as_the_view(client, query, since):
+    assert client.get(f"{BUILDS}/grafana?{query}").json["time"] == {"from": since, "to": "now"}
+
+
+def test_what_a_form_has_for_other_kinds_means_nothing_for_a_calendar(client):
+    query = "kind=calendar&top=3&pivot=state&every=6h&start=-1d"
+    images = page(client, f"{BUILDS}?{query}").images
+    assert "data-days" in unquote(images[0])
