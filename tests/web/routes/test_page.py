@@ -9,6 +9,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
+from statscache.times import moment
+
 from ..conftest import fill, make, serving
 from ..reading import BROWSER, page
 
@@ -141,3 +143,17 @@ def test_what_a_form_has_for_other_kinds_means_nothing_for_a_calendar(client):
     query = "kind=calendar&top=3&pivot=state&every=6h&start=-1d"
     images = page(client, f"{BUILDS}?{query}").images
     assert "data-days" in unquote(images[0])
+
+
+@pytest.mark.parametrize("windows", ["", "&every=4h"])
+def test_chart_and_table_begin_with_the_same_whole_window(client, windows):
+    path = f"{BUILDS}?start=2026-01-07T17:30:00Z{windows}&state=failed&order=asc"
+    found = page(client, path)
+    read = json.loads(found.all("figure")[0]["data-reading"])
+    first = next(at for at, value in enumerate(read["series"][0]["values"]) if value)
+    (begin, *_) = (one["datetime"] for one in found.all("time"))
+    assert begin == f"{moment(read['borders'][first]).isoformat()}Z"
+    text = client.get(path, headers=BROWSER).text
+    (number, *_) = re.findall('<td class="number">(.*?)</td>', text)
+    assert number == f"{read['series'][0]['values'][first]:,}"
+    assert read["borders"][0] < 1_767_807_000
