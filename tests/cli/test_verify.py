@@ -34,8 +34,6 @@ def archive(here: Path, hour: int) -> Iterator[Archive]:
     """It has three messages of that hour, and so has the daemon, which has ended."""
     sent = [message(number, msg="kernel", timestamp=hour + 60 * number) for number in range(3)]
     with Datagrepper(Archive(sent)) as served:
-        file = here / "fedmsg.d" / "history.py"
-        file.write_text(f"config = {{'statscache.datagrepper.endpoint': {served.url!r}}}")
         engine = service.build(hubconfig.read())
         engine.start(hour - HOUR)
         for one in sent:
@@ -43,6 +41,9 @@ def archive(here: Path, hour: int) -> Iterator[Archive]:
         engine.journal.append((), Span(hour - HOUR, time.time()))
         assert engine.drain(time.time())
         engine.stop(time.time())
+        # Not before: the engine would begin to read what is older.
+        file = here / "fedmsg.d" / "history.py"
+        file.write_text(f"config = {{'statscache.datagrepper.endpoint': {served.url!r}}}")
         yield served.archive
 
 
