@@ -231,11 +231,12 @@ def titles(names):
 
 def filled(found, query):
     """The windows that get a row in any case."""
-    first = query.start and -(-int(epoch(query.start)) // HOUR) * HOUR
-    if query.shape.fill is None or not (found or first):
+    # The epoch itself is 0, and a start as good as any.
+    first = None if query.start is None else -(-int(epoch(query.start)) // HOUR) * HOUR
+    if query.shape.fill is None or (first is None and not found):
         return set()
     windows, stop = query.shape.windows, int(epoch(query.stop))
-    start = first or int(min(time for time, _ in found))
+    start = int(min(time for time, _ in found)) if first is None else first
     return set(windows.starts(windows.start(start), stop + 1)) if start <= stop else set()
 
 
