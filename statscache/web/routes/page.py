@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from typing import Any, NamedTuple
 from urllib.parse import urlencode, urljoin
@@ -22,7 +21,7 @@ from ...schedule import family
 from ...store import aside, owed, progress
 from ...store.progress import Progress
 from ...store.tables import NO_GAPS
-from ...times import epoch, moment
+from ...times import moment
 from ..answers import chart, form, pagination, view, writing
 from ..answers.description import describe
 from ..answers.negotiation import HTML, JSON, MEDIA
@@ -32,7 +31,7 @@ from ..query import cursors, every, picture, query
 from ..query.arguments import Arguments
 from ..query.picture import CALENDAR, Picture
 from ..query.query import PAGING, Query
-from ..rows import keys, newest, rows
+from ..rows import keys, newest, rows, span
 from ..serving import find, serving
 from . import statistic
 
@@ -127,10 +126,8 @@ def _asked(plugin: BasePlugin) -> Asked:
         of_rows = picture.with_windows(of_rows, wanted, plugin.model, length)
     now = moment(serving().now())
     found = query.parse(plugin, plugin.model, of_rows, serving().config, now)
-    if is_drawn and plugin.schedule is not None and found.start is not None:
-        # As in the chart, the window that holds the start belongs to it as a whole.
-        windows = found.shape.every or every.own(plugin.schedule.length)
-        found = found._replace(start=moment(windows.start(math.floor(epoch(found.start)))))
+    if is_drawn and plugin.schedule is not None:
+        found = span.whole(found, found.shape.every or every.own(plugin.schedule.length))
     if "rows_per_page" not in arguments:
         found = found._replace(rows_per_page=min(ROWS, found.rows_per_page))
     return Asked(plugin, arguments, of_rows, found, is_drawn)

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 from ...models import CountModel
 from ...times import epoch, moment
 from ..query import filters
+from ..query.every import Every
 from ..query.query import Query
 
 Model = type[CountModel]
@@ -39,6 +40,14 @@ def asked(query: Query) -> Span:
     if query.before is not None:
         stop = min(stop, math.ceil(epoch(query.before)))
     return Span(max(start, FIRST), min(stop, LAST))
+
+
+def whole(query: Query, windows: Every) -> Query:
+    """`query` with all of the window that holds its start, as charts have it."""
+    start = asked(query).start
+    if query.start is None or start >= LAST:
+        return query
+    return query._replace(start=moment(windows.start(start)))
 
 
 def filled(query: Query) -> Span:

@@ -157,3 +157,12 @@ def test_chart_and_table_begin_with_the_same_whole_window(client, windows):
     (number, *_) = re.findall('<td class="number">(.*?)</td>', text)
     assert number == f"{read['series'][0]['values'][first]:,}"
     assert read["borders"][0] < 1_767_807_000
+
+
+@pytest.mark.parametrize("way", ["", "/grafana"])
+@pytest.mark.parametrize(
+    "query",
+    ["start=0001-01-01&every=1d&tz=Asia/Tokyo", "start=9999-12-31&every=year", "start=0001-01-01"],
+)
+def test_times_at_the_ends_of_the_calendar_are_no_fault_of_the_server(client, query, way):
+    assert client.get(f"{BUILDS}{way}?{query}", headers=BROWSER).status_code in (200, 400)
