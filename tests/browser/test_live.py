@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 
 import pytest
-from demonstration import Demo
+from demonstration import Demo, until
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.slow
@@ -32,6 +33,33 @@ def test_rows_and_chart_come_as_they_are_counted(visit, demo):
     expect(newest).not_to_have_text(before, timeout=PATIENCE)
     expect(chart).not_to_have_attribute("src", drawn, timeout=PATIENCE)
     assert page.evaluate("window.marked")
+
+
+SLOWLY = """() => {
+    window.asked = window.atOnce = window.most = 0;
+    const real = fetch;
+    window.fetch = async (...given) => {
+        window.asked++;
+        window.most = Math.max(window.most, ++window.atOnce);
+        try {
+            await new Promise((done) => setTimeout(done, 300));
+            return await real(...given);
+        } finally {
+            window.atOnce--;
+        }
+    };
+}"""
+"""Pages take time, while something changes each second."""
+
+
+def test_a_page_waits_for_its_answer_and_rests_ten_times_as_long(visit, demo):
+    page = visit("web/volume-1s", home=demo.url)
+    page.evaluate(SLOWLY)
+    until(lambda: page.evaluate("window.asked === 2 && window.atOnce === 0"), 30)
+    began = time.monotonic()
+    until(lambda: page.evaluate("window.asked === 3"), 30)
+    assert time.monotonic() - began > 2
+    assert page.evaluate("window.most") == 1
 
 
 def test_what_has_the_focus_goes_on(visit, demo):

@@ -36,7 +36,7 @@
     const numbers = parsed(image.dataset.reading ?? figure.dataset.reading);
     const scale = image.clientWidth / image.naturalWidth;
     const drawn = place[1] === "days" ? calendar : plot;
-    const places = place.slice(2).map((one) => Number(one));
+    const places = place.slice(2).map(Number);
     const last = numbers.borders.length - 2;
     return { ...numbers, figure, image, last, scale, ...drawn(numbers.borders, last, ...places) };
   }
@@ -162,7 +162,8 @@
     if (at == null) return;
     show(read, at);
     // A finger that moves on scrolls the page.
-    if (read.isDragged && event.pointerType !== "touch") from = { figure: read.figure, time: read.borders[at] };
+    const isFinger = event.pointerType === "touch";
+    if (read.isDragged && !isFinger) from = { figure: read.figure, time: read.borders[at] };
   });
 
   document.addEventListener("pointerup", () => {

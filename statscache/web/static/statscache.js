@@ -21,10 +21,19 @@
   let refreshing = null; // the request of a page for itself
   let here = location.pathname + location.search;
 
+  async function ask(url, signal) {
+    try {
+      const response = await fetch(url, { ...ANEW, signal });
+      return [response, await response.text()];
+    } catch (error) {
+      throw error.name === "AbortError" ? error : new Away();
+    }
+  }
+
   /** Show the page at `url` by changing this one where it differs; the form only where asked. */
   async function show(url, { withForms, signal }) {
-    const response = await fetch(url, { ...ANEW, signal }).catch(away);
-    const page = new DOMParser().parseFromString(await response.text(), "text/html");
+    const [response, text] = await ask(url, signal);
+    const page = new DOMParser().parseFromString(text, "text/html");
     const held = document.activeElement;
     if (!response.ok || !page.querySelector("header ~ main")) throw new Error("no page of ours");
     const isTyped = held?.matches("input") && (!withForms || held.value !== held.defaultValue);
@@ -43,29 +52,25 @@
     return response.url;
   }
 
-  function away(error) {
-    throw error.name === "AbortError" ? error : new Away();
-  }
-
   /** Go to `url` as a link would, but keep scroll and focus. */
   async function visit(url, remember) {
     if (visiting?.url === url) return;
     visiting?.request.abort();
     refreshing?.abort();
     const mine = (visiting = { url, request: new AbortController() });
+    isOld = false;
     try {
       const arrived = await show(url, { withForms: true, signal: mine.request.signal });
       history[remember](null, "", arrived);
       here = location.pathname + location.search;
-      shown = performance.now();
       listen();
-      plan(MINUTE);
     } catch (error) {
       if (error instanceof Away) tell("lost");
       else if (error.name !== "AbortError") location.assign(url);
-    } finally {
-      if (visiting === mine) visiting = null;
     }
+    if (visiting !== mine) return;
+    visiting = null;
+    settle();
   }
 
   // --- A page that stays current -------------------------------------------------------------
@@ -111,10 +116,14 @@
       if (error.name !== "AbortError") tell("lost");
     }
     refreshing = null;
+    rest = SHARE * (performance.now() - began);
+    settle();
+  }
+
+  /** A page has come: what has changed meanwhile, or in a minute what time has changed, is next. */
+  function settle() {
     shown = performance.now();
-    rest = SHARE * (shown - began);
     if (isOld) changed();
-    // Time passes even where nothing changes: what is late by now should be seen.
     else plan(MINUTE);
   }
 
