@@ -11,6 +11,7 @@ and without, pair by pair. One more reader stops reading, and has to be dropped.
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import re
 import resource
@@ -35,6 +36,9 @@ from urllib.request import urlopen
 import psutil
 from live import counted, cpu, hub, machine, made, publisher, send, warm_up
 
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+connect = importlib.import_module("web.live.listening").connect
+
 IDENT = "volume-1s"
 PATHS = (f"/api/{IDENT}/events", "/api/events")
 TOLD = re.compile(rb'"(?:revision|%b)":(\d+)' % IDENT.encode())
@@ -57,7 +61,7 @@ class Crowd:
     """Many readers, and when each revision of `IDENT` reached them."""
 
     def __init__(self, port: int, number: int) -> None:
-        self.sockets = [_connect(port, PATHS[one % len(PATHS)]) for one in range(number)]
+        self.sockets = [connect(port, PATHS[one % len(PATHS)]) for one in range(number)]
         self.arrivals: dict[int, list[float]] = {}
         self._waiting = selectors.DefaultSelector()
         self._unfinished: dict[socket.socket, bytes] = dict.fromkeys(self.sockets, b"")
@@ -190,7 +194,7 @@ def report(pairs: list[tuple[Window, Window]], delays: list[float]) -> None:
 def dropped(port: int) -> float:
     """Seconds until a reader that takes nothing has lost its place."""
     begun = time.monotonic()
-    with closing(_connect(port, PATHS[0], receive=4096)):
+    with closing(connect(port, PATHS[0], receive=4096)):
         _wait_for(port, 1)
         _wait_for(port, 0)
         return time.monotonic() - begun
@@ -216,17 +220,6 @@ def serving(folder: Path) -> Iterator[tuple[psutil.Process, int]]:
             yield psutil.Process(child.pid), int(re.findall(r"\d+", child.stdout.readline())[-1])
         finally:
             child.terminate()
-
-
-def _connect(port: int, path: str, receive: int | None = None) -> socket.socket:
-    """A reader; `receive` is what the kernel keeps for it, in bytes."""
-    client = socket.socket()
-    if receive:
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive)
-    client.settimeout(30)
-    client.connect(("127.0.0.1", port))
-    client.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
-    return client
 
 
 if __name__ == "__main__":

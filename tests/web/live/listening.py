@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from io import BytesIO
@@ -66,6 +67,17 @@ def listening(port: int, path: str, heard: str = "", timeout: float = 20) -> Ite
             yield Listener(response, heard)
     finally:
         connection.close()
+
+
+def connect(port: int, path: str, receive: int | None = None) -> socket.socket:
+    """A reader who need not read; `receive` is what the kernel keeps for it, in bytes."""
+    client = socket.socket()
+    if receive:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive)
+    client.settimeout(30)
+    client.connect(("127.0.0.1", port))
+    client.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    return client
 
 
 def key(names: list[str], row: Mapping[str, Any]) -> tuple[Any, ...]:

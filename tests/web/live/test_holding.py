@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import resource
 import selectors
-import socket
 import time
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
@@ -16,7 +15,7 @@ from statscache.models import count_model
 
 from ..served import WAITRESS, served
 from . import guests
-from .listening import listening
+from .listening import connect, listening
 
 IDENT = "volume-by-category-1h"
 PATH = f"/api/{IDENT}/events"
@@ -37,17 +36,6 @@ def commit(store, categories=("a",)):
         model.add(session, dict.fromkeys([(0, one) for one in categories], 1))
 
     return guests.commit(store, IDENT, MODEL, add)
-
-
-def connect(port, path=PATH, receive=None):
-    """A reader; `receive` is what the kernel keeps for it, in bytes."""
-    client = socket.socket()
-    if receive:
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive)
-    client.settimeout(30)
-    client.connect(("127.0.0.1", port))
-    client.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-    return client
 
 
 def threads(pid):
@@ -97,7 +85,9 @@ def test_five_hundred_readers_need_no_threads_and_little_memory(sqlite_uri, stor
         wait_for_readers(running, 0)
         before = running.memory("VmRSS"), threads(running.worker)
         began, texts = time.monotonic(), {}
-        clients = [stack.enter_context(closing(connect(running.port))) for _ in range(READERS)]
+        clients = [
+            stack.enter_context(closing(connect(running.port, PATH))) for _ in range(READERS)
+        ]
         hear(clients, b"event: reset", texts)
         joined = time.monotonic() - began
         idle = seconds(running.worker)
@@ -129,7 +119,7 @@ def test_gunicorn_holds_as_many_as_it_may_have_threads_for(sqlite_uri, store):
     running = served(sqlite_uri, "gunicorn", threads=64, app__live_readers=48)
     with running as server, ExitStack() as stack:
         texts = {}
-        clients = [stack.enter_context(closing(connect(server.port))) for _ in range(48)]
+        clients = [stack.enter_context(closing(connect(server.port, PATH))) for _ in range(48)]
         hear(clients, b"event: reset", texts)
         revision = commit(store)
         told = hear(clients, b'"revision":%d' % revision, texts)
@@ -156,7 +146,7 @@ def test_so_it_is_under_gunicorn_as_the_docs_configure_it(sqlite_uri, store, tmp
 
 def drop_who_does_not_read(running, store):
     many = [f"{number:03}{'x' * 200}" for number in range(800)]
-    with closing(connect(running.port)) as deaf, listening(running.port, PATH) as listener:
+    with closing(connect(running.port, PATH)) as deaf, listening(running.port, PATH) as listener:
         listener.next()
         # What the kernel takes for a client is some megabytes.
         for _ in range(60):
@@ -176,7 +166,7 @@ def drop_who_does_not_read(running, store):
 def test_a_reader_whom_the_kernel_gives_up_is_no_error(sqlite_uri, store, monkeypatch):
     at_once = "from statscache.web import server\nserver.UNTAKEN_SECONDS = 1\n"
     monkeypatch.setattr("web.served.WAITRESS", at_once + WAITRESS)
-    with served(sqlite_uri) as running, closing(connect(running.port, receive=4096)) as deaf:
+    with served(sqlite_uri) as running, closing(connect(running.port, PATH, receive=4096)) as deaf:
         hear([deaf], b"event: reset", {})
         commit(store, [f"{number:03}{'x' * 200}" for number in range(200)])
         wait_for_readers(running, 0)
@@ -208,7 +198,7 @@ def test_an_idle_stream_gets_heartbeats_and_outlives_the_minute_of_idle_connecti
 
 
 def test_a_client_that_says_more_is_not_answered_in_the_middle_of_its_stream(sqlite_uri, store):
-    with served(sqlite_uri) as running, closing(connect(running.port)) as client:
+    with served(sqlite_uri) as running, closing(connect(running.port, PATH)) as client:
         texts = {}
         hear([client], b"event: reset", texts)
         client.sendall(b"GET /live HTTP/1.1\r\nHost: x\r\n\r\n")
